@@ -1,0 +1,219 @@
+"""What a source is.
+
+A source is one small module: what to ask, how to page, how a page becomes rows of the fixed record kinds
+(include/records.py). It is plain Python: it never imports Airflow, opens the warehouse or reads the clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from extractors.http import HttpClient
+
+
+class Secret:
+    """A token that does not show itself when printed, logged or rendered."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True)
+class Access:
+    """Where a source is asked, and with what. Real host or simulator: only these two differ."""
+
+    base_url: str
+    token: Secret | None = None
+
+
+@dataclass(frozen=True)
+class Account:
+    """One open account of a force, as the registry has it on the run date."""
+
+    platform: str
+    account_id: str
+    handle: str
+    force_id: str
+
+
+@dataclass(frozen=True)
+class SourceField:
+    """One number to ask for, by the platform's own name: a row of the seed platform_metric_map that is valid when asked."""
+
+    object_type: str  # account, post
+    source_field: str
+    period: str  # snapshot, day, lifetime
+    breakdown: str | None
+
+
+@dataclass(frozen=True)
+class Order:
+    """What one force's part of a run has to collect."""
+
+    force_id: str
+    accounts: tuple[Account, ...]
+    run_date: date
+    fields: tuple[SourceField, ...]
+
+    def field_names(self, object_type: str, period: str) -> list[str]:
+        """Names to ask for, without repeats, in the order of the map."""
+        return list(dict.fromkeys(f.source_field for f in self.fields if (f.object_type, f.period) == (object_type, period)))
+
+
+@dataclass(frozen=True)
+class Page:
+    """One answer as received, after redaction: what landing keeps and all that `parse` may look at."""
+
+    endpoint: str  # the source's own name of the request, for example "published_posts"
+    account_id: str | None
+    request: str  # method, path and parameters, without secrets
+    status: int
+    observed_at: datetime  # the answer's Date header (UTC); for files an argument
+    body: str
+    is_simulated: bool  # what the answer itself says
+    run_date: date
+    context: Mapping[str, str] = field(default_factory=dict)  # small facts parse needs, for example the asked breakdown
+
+    @property
+    def sha256(self) -> str:
+        """Of the redacted body."""
+        return hashlib.sha256(self.body.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One record of a kind: values of the kind's own columns (and force_id where the row, not the batch, decides it)."""
+
+    kind: str
+    values: Mapping[str, Any]
+    position: str  # where it stood, for people: "published_posts item 17", "survey.csv row 12"
+
+
+DropReason = Literal["duplicate", "outside_window"]
+
+
+@dataclass(frozen=True)
+class Drop:
+    """A record that was there and is left out on purpose. Conservation counts it."""
+
+    kind: str
+    reason: DropReason
+    position: str
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A hole with its typed cause (seed gap_causes). subject: '*' for all of an account, 'posts', or a source field."""
+
+    account_id: str | None
+    subject: str
+    cause: str
+    detail: str
+    object_id: str | None = None
+
+
+class SourceError(Exception):
+    """A request that gave no usable answer. `cause` is a code of the seed gap_causes."""
+
+    cause: ClassVar[str] = "outage"
+    retryable: ClassVar[bool] = True
+
+
+class TokenExpired(SourceError):
+    cause = "expired_token"
+    retryable = False
+
+
+class PermissionMissing(SourceError):
+    cause = "permission"
+    retryable = False
+
+
+class RetiredMetric(SourceError):
+    cause = "retired_metric"
+    retryable = False
+
+
+class TooFewViewers(SourceError):
+    cause = "too_few_viewers"
+    retryable = False
+
+
+class AccountClosed(SourceError):
+    cause = "account_closed"
+    retryable = False
+
+
+class Outage(SourceError):
+    """No answer, a server error, or an answer that could not be read after all tries."""
+
+
+class Throttled(SourceError):
+    """The platform said stop. `reset_seconds`: how long it said to wait; None where it did not say."""
+
+    cause = "throttled"
+
+    def __init__(self, message: str, reset_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.reset_seconds = reset_seconds
+
+
+class BadFile(ValueError):
+    """A file that cannot be read as what it should be. The message names file, place and what to do."""
+
+
+class Source(ABC):
+    """Common to all sources. `name` is the DAG's suffix, the folder and the column `source`."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    platform: ClassVar[str | None] = None
+    documentation: ClassVar[str]  # docs/sources/<file>.md
+    kinds: ClassVar[tuple[str, ...]]  # record kinds it produces
+
+    @abstractmethod
+    def parse(self, page: Page) -> Iterator[Row | Drop | Gap]:
+        """Turn one landed page into rows. Never raises for bad content of a row: that row carries the raw value."""
+
+    @abstractmethod
+    def count(self, page: Page) -> Counter[str]:
+        """How many records of each kind the page holds, by a way that shares no code with `parse`."""
+
+
+class ApiSource(Source):
+    """A platform with an API: collected daily, one force at a time, account by account."""
+
+    platform: ClassVar[str]
+
+    @abstractmethod
+    def fetch(self, client: HttpClient, order: Order) -> Iterator[Page | Gap]:
+        """Ask for all that the order wants. A request that fails for good becomes a Gap; the rest goes on."""
+
+
+class FileSource(Source):
+    """A source that comes as a file: dropped into `var/inbox/<name>/`, or shipped with the project (`shipped`)."""
+
+    shipped: ClassVar[Path | None] = None
+
+    @abstractmethod
+    def read(self, path: Path, run_date: date, observed_at: datetime) -> Iterator[Page | Gap]:
+        """Read and redact one file. Raises BadFile where it cannot be read as a whole."""

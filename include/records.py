@@ -1,0 +1,233 @@
+"""The record kinds: one Arrow schema each, and the only way in.
+
+A source turns pages into rows of these kinds; `to_table` gives them their types. A value of the wrong type does not stop
+anything: it becomes null, the row says so in `_defect`, and the suite of its kind quarantines it with that reason.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pyarrow as pa
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+TEXT, NUMBER, COUNT, FLAG, DAY = pa.string(), pa.float64(), pa.int64(), pa.bool_(), pa.date32()
+
+COMMON: tuple[tuple[str, pa.DataType], ...] = (
+    ("source", TEXT),
+    ("platform", TEXT),
+    ("force_id", TEXT),
+    ("run_date", DAY),
+    ("ingest_id", TEXT),
+    ("observed_at", TIMESTAMP),
+    ("raw_sha256", TEXT),
+    ("is_simulated", FLAG),
+)
+"""Columns of every record. `observed_at` is the answer's Date header; for files it is an argument."""
+
+WORKING: tuple[tuple[str, pa.DataType], ...] = (("_position", TEXT), ("_defect", TEXT))
+"""Columns of records that accepted data no longer have: where the row stood in its source, and what was wrong with its types."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One record kind. `key`: the columns that, with `ingest_id`, may occur once (its grain within one ingest)."""
+
+    name: str
+    columns: tuple[tuple[str, pa.DataType], ...]
+    key: tuple[str, ...]
+
+    @property
+    def accepted_schema(self) -> pa.Schema:
+        return pa.schema([*COMMON, *self.columns])
+
+    @property
+    def record_schema(self) -> pa.Schema:
+        return pa.schema([*COMMON, *self.columns, *WORKING])
+
+
+RECORD_KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            "account",
+            (("account_id", TEXT), ("handle", TEXT), ("display_name", TEXT), ("url", TEXT)),
+            ("platform", "account_id"),
+        ),
+        Kind(
+            "post",
+            (
+                ("post_id", TEXT),
+                ("account_id", TEXT),
+                ("published_at", TIMESTAMP),
+                ("edited_at", TIMESTAMP),
+                ("deleted_at", TIMESTAMP),
+                ("kind", TEXT),
+                ("in_reply_to_key", TEXT),
+                ("permalink", TEXT),
+                ("text", TEXT),
+                ("language", TEXT),
+                ("media_count", COUNT),
+                ("media_with_alt_text", COUNT),
+                ("objective", TEXT),
+                ("campaign", TEXT),
+            ),
+            ("platform", "post_id"),
+        ),
+        Kind(
+            "observation",
+            (
+                ("account_id", TEXT),
+                ("object_type", TEXT),
+                ("object_id", TEXT),
+                ("source_field", TEXT),
+                ("period", TEXT),
+                ("breakdown", TEXT),
+                ("breakdown_value", TEXT),
+                ("metric_date", DAY),
+                ("day_tz", TEXT),
+                ("value", NUMBER),
+                ("origin", TEXT),
+            ),
+            ("platform", "object_type", "object_id", "source_field", "period", "breakdown", "breakdown_value", "metric_date"),
+        ),
+        Kind(
+            "survey_answer",
+            (
+                ("wave", TEXT),
+                ("respondent_key", TEXT),
+                ("question_code", TEXT),
+                ("option_code", TEXT),
+                ("chosen", FLAG),
+            ),
+            ("wave", "respondent_key", "question_code", "option_code"),
+        ),
+        Kind(
+            "signal",
+            (
+                ("channel", TEXT),
+                ("series", TEXT),
+                ("period_start", DAY),
+                ("period", TEXT),
+                ("value", NUMBER),
+                ("is_stock", FLAG),
+            ),
+            ("channel", "series", "period_start", "period"),
+        ),
+    )
+}
+
+LEDGER_KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        # account × planned run date: what a run meant to collect, written before it asks anything
+        Kind("plan", (("account_id", TEXT), ("planned_at", TIMESTAMP)), ("platform", "account_id", "run_date")),
+        # account × subject × attempt: what became of it. subject: '*' (everything), 'posts' (the list of posts), or a source field
+        Kind(
+            "collection",
+            (
+                ("account_id", TEXT),
+                ("object_id", TEXT),
+                ("subject", TEXT),
+                ("outcome", TEXT),  # collected, gap
+                ("cause", TEXT),  # a code of the seed gap_causes; null when collected
+                ("detail", TEXT),
+                ("recorded_at", TIMESTAMP),
+            ),
+            ("platform", "account_id", "object_id", "subject"),
+        ),
+        # ingest × record kind: landed + derived_zero = accepted + quarantined + dropped_duplicate + dropped_outside_window
+        Kind(
+            "conservation",
+            (
+                ("batch", TEXT),  # a force id; the file's name for files
+                ("record_kind", TEXT),
+                ("landed", COUNT),
+                ("derived_zero", COUNT),
+                ("accepted", COUNT),
+                ("quarantined", COUNT),
+                ("dropped_duplicate", COUNT),
+                ("dropped_outside_window", COUNT),
+                ("is_stopped", FLAG),  # the whole batch was stopped at the gate
+                ("reason", TEXT),
+            ),
+            ("batch", "record_kind"),
+        ),
+    )
+}
+
+ALL_KINDS: dict[str, Kind] = {**RECORD_KINDS, **LEDGER_KINDS}
+
+
+class WrongType(ValueError):
+    """A value that its column cannot hold."""
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return f"{text[:60]}… ({type(value).__name__})" if len(text) > 60 else f"{text} ({type(value).__name__})"
+
+
+def _coerce(value: Any, kind: pa.DataType) -> Any:
+    if value is None:
+        return None
+    if pa.types.is_string(kind):
+        if isinstance(value, str):
+            return value
+        raise WrongType(f"expected text, got {_shown(value)}")
+    if pa.types.is_boolean(kind):
+        if isinstance(value, bool):
+            return value
+        raise WrongType(f"expected true or false, got {_shown(value)}")
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise WrongType(f"expected a number, got {_shown(value)}")
+        if pa.types.is_integer(kind):
+            if value != int(value):
+                raise WrongType(f"expected a whole number, got {_shown(value)}")
+            return int(value)
+        return float(value)
+    try:
+        if pa.types.is_date(kind):
+            if isinstance(value, datetime):
+                raise WrongType(f"expected a date, got {_shown(value)}")
+            return value if isinstance(value, date) else date.fromisoformat(value)
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    except WrongType:
+        raise
+    except (TypeError, ValueError):
+        raise WrongType(f"expected a {'date' if pa.types.is_date(kind) else 'time'}, got {_shown(value)}") from None
+    if moment.tzinfo is None:
+        raise WrongType(f"expected a time with its offset, got {_shown(value)}")
+    return moment.astimezone(UTC)
+
+
+def to_table(kind_name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """Rows of one kind as an Arrow table of its record schema.
+
+    Shape: one row each, in order. A missing column is null. A value of the wrong type is null, and `_defect` names the
+    column and what was found. A column that the kind does not have raises KeyError: that is a programming error.
+    """
+    kind = ALL_KINDS[kind_name]
+    schema = kind.record_schema
+    columns: dict[str, list[Any]] = {name: [] for name in schema.names}
+    types = {field.name: field.type for field in schema}
+    for row in rows:
+        unknown = row.keys() - types.keys()
+        if unknown:
+            raise KeyError(f"record kind {kind_name} has no column {', '.join(sorted(unknown))}")
+        defects = [row["_defect"]] if row.get("_defect") else []
+        for name, column_type in types.items():
+            if name == "_defect":
+                continue
+            try:
+                columns[name].append(_coerce(row.get(name), column_type))
+            except WrongType as wrong:
+                columns[name].append(None)
+                defects.append(f"{name}: {wrong}")
+        columns["_defect"].append("; ".join(defects) or None)
+    return pa.table(columns, schema=schema)

@@ -1,0 +1,98 @@
+"""Where things live, and the few choices a deployment makes. Read from the environment at call time, never at import."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+SEEDS = PROJECT_ROOT / "dbt_project" / "seeds"
+SAMPLE_DATA = PROJECT_ROOT / "include" / "sample_data"
+LONDON = ZoneInfo("Europe/London")
+
+DEFAULT_AS_OF = date(2026, 11, 2)
+"""The default as-of date of `make run`: a Monday, so thirteen weekly run dates before it span three whole months."""
+
+DEFAULT_WORLD_SEED = 20261102
+HISTORY_WEEKS = 13
+
+RUN_TIME = time(21, 0, tzinfo=UTC)
+"""Collection of a run date starts at 21:00 UTC: the same instant every day of the year, so that weekly readings are
+exactly 7 × 24 h apart across clock changes, and still the same date in London."""
+
+
+def run_instant(run_date: date) -> datetime:
+    """The planned instant of collection for a run date (UTC)."""
+    return datetime.combine(run_date, RUN_TIME)
+
+
+def history_dates(as_of: date, weeks: int = HISTORY_WEEKS) -> list[date]:
+    """The weekly run dates before the as-of date, oldest first, the as-of date itself not among them."""
+    return [as_of - timedelta(weeks=week) for week in range(weeks, 0, -1)]
+
+
+@dataclass(frozen=True)
+class Home:
+    """The state folder (`INSIGHT_HOME`, by default `var/` in the project) and its rooms."""
+
+    path: Path
+
+    @classmethod
+    def current(cls) -> Home:
+        return cls(Path(os.environ.get("INSIGHT_HOME") or PROJECT_ROOT / "var").resolve())
+
+    @property
+    def landing(self) -> Path:
+        return self.path / "landing"
+
+    @property
+    def records(self) -> Path:
+        return self.path / "records"
+
+    @property
+    def accepted(self) -> Path:
+        return self.path / "accepted"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.path / "quarantine"
+
+    @property
+    def inbox(self) -> Path:
+        return self.path / "inbox"
+
+    @property
+    def data_docs(self) -> Path:
+        return self.path / "gx"
+
+    @property
+    def build(self) -> Path:
+        return self.path / "build"
+
+    @property
+    def build_file(self) -> Path:
+        return self.build / "warehouse.duckdb"
+
+    @property
+    def statistics(self) -> Path:
+        return self.build / "statistics"
+
+    @property
+    def published(self) -> Path:
+        return self.path / "published"
+
+    @property
+    def airflow(self) -> Path:
+        return self.path / "airflow"
+
+    @property
+    def locks(self) -> Path:
+        return self.path / "locks"
+
+
+def secrets_folder() -> Path:
+    """Where keys are kept: never under `var/`, so that a copy of the data never carries the key of its pseudonyms."""
+    return Path(os.environ.get("INSIGHT_SECRETS") or PROJECT_ROOT / ".secrets").resolve()
