@@ -1,0 +1,309 @@
+"""The registry: the seeds of dbt_project/seeds, as Airflow reads them.
+
+dbt loads the same files. A wrong row fails here before any run starts, by file, line and name.
+Light on imports (csv only): DAG files read it when they are parsed.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from extractors.base import Account, SourceField
+from include.settings import SEEDS
+
+
+class RegistryError(ValueError):
+    """Rows of the registry that cannot be right. One line for each, with file and line number."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("the registry has wrong rows:\n" + "\n".join(f"  {problem}" for problem in self.problems))
+
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class AccountRow:
+    """One validity of one account: a rename closes one row and opens the next."""
+
+    platform: str
+    account_id: str
+    force_id: str
+    handle: str
+    valid_from: date
+    valid_to: date | None
+    status: str
+    line: int
+
+    def is_valid(self, on: date) -> bool:
+        return self.valid_from <= on and (self.valid_to is None or on <= self.valid_to)
+
+
+@dataclass(frozen=True)
+class MapRow:
+    """One row of platform_metric_map: a platform's own name of a number, valid between two dates of asking."""
+
+    platform: str
+    object_type: str
+    source_field: str
+    period: str
+    breakdown: str | None
+    breakdown_value: str | None
+    valid_from: date
+    valid_to: date | None
+    metric: str | None
+    preferred: bool
+    line: int
+
+    def is_valid(self, on: date) -> bool:
+        return self.valid_from <= on and (self.valid_to is None or on <= self.valid_to)
+
+    @property
+    def field_key(self) -> tuple[str | None, ...]:
+        return (self.platform, self.object_type, self.source_field, self.period, self.breakdown, self.breakdown_value)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All seeds, checked."""
+
+    folder: Path
+    tables: dict[str, list[Row]] = field(repr=False)
+    accounts: tuple[AccountRow, ...] = field(repr=False)
+    metric_map: tuple[MapRow, ...] = field(repr=False)
+
+    @property
+    def force_ids(self) -> tuple[str, ...]:
+        return tuple(row["force_id"] for row in self.tables["forces"])
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        return tuple(row["platform"] for row in self.tables["platforms"])
+
+    def open_accounts(self, platform: str, on: date) -> tuple[Account, ...]:
+        """Accounts open on a date, in the order of the register."""
+        return tuple(
+            Account(row.platform, row.account_id, row.handle, row.force_id)
+            for row in self.accounts
+            if row.platform == platform and row.is_valid(on)
+        )
+
+    def forces_with_accounts(self, platform: str, on: date) -> tuple[str, ...]:
+        return tuple(sorted({account.force_id for account in self.open_accounts(platform, on)}))
+
+    def known_account_ids(self, platform: str) -> frozenset[str]:
+        """Every account id the register has ever had on a platform, closed ones too."""
+        return frozenset(row.account_id for row in self.accounts if row.platform == platform)
+
+    def source_fields(self, platform: str, on: date) -> tuple[SourceField, ...]:
+        """The numbers to ask a platform for on a date, each name once."""
+        fields = {
+            SourceField(row.object_type, row.source_field, row.period, row.breakdown): None
+            for row in self.metric_map
+            if row.platform == platform and row.is_valid(on)
+        }
+        return tuple(fields)
+
+
+class _Reader:
+    """Reads the seeds and collects what is wrong with them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.problems: list[str] = []
+
+    def table(self, name: str) -> list[Row]:
+        path = self.folder / f"{name}.csv"
+        if not path.is_file():
+            self.problems.append(f"{name}.csv: the file is missing")
+            return []
+        with path.open(newline="", encoding="utf-8") as handle:
+            reader = csv.DictReader(handle, restkey="_too_many", restval=None)
+            rows: list[Row] = []
+            for row in reader:
+                if "_too_many" in row or None in row.values():
+                    self.problem(name, reader.line_num, f"has not the {len(reader.fieldnames or ())} columns of the header")
+                    continue
+                rows.append({**row, "_line": str(reader.line_num)})
+        return rows
+
+    def problem(self, table: str, line: int | str, text: str) -> None:
+        self.problems.append(f"{table}.csv line {line}: {text}")
+
+    def convert(self, table: str, row: Row, column: str, how: Callable[[str], Any]) -> Any:
+        try:
+            return how(row[column])
+        except (KeyError, ValueError) as error:
+            what = f"no column {column}" if isinstance(error, KeyError) else f"{column} {row[column]!r} is not right: {error}"
+            self.problem(table, row["_line"], what)
+            return None
+
+
+def _boolean(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("write true or false")
+    return text == "true"
+
+
+def _optional_date(text: str) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+TABLES = (
+    "forces",
+    "force_population",
+    "platforms",
+    "accounts",
+    "metrics",
+    "platform_metric_map",
+    "content_categories",
+    "statuses",
+    "gap_causes",
+    "survey_waves",
+    "survey_questions",
+    "survey_options",
+    "horizon_watchlist",
+)
+
+UNIQUE: dict[str, tuple[str, ...]] = {
+    "forces": ("force_id",),
+    "force_population": ("force_id", "year"),
+    "platforms": ("platform",),
+    "metrics": ("metric", "metric_version"),
+    "content_categories": ("category_code",),
+    "statuses": ("code",),
+    "gap_causes": ("cause",),
+    "survey_waves": ("wave",),
+    "survey_questions": ("question_code",),
+    "survey_options": ("question_code", "option_code"),
+    "horizon_watchlist": ("channel", "series"),
+}
+
+REFERENCES: tuple[tuple[str, str, str, str], ...] = (
+    ("force_population", "force_id", "forces", "force_id"),
+    ("accounts", "force_id", "forces", "force_id"),
+    ("accounts", "platform", "platforms", "platform"),
+    ("platform_metric_map", "platform", "platforms", "platform"),
+    ("platform_metric_map", "metric", "metrics", "metric"),
+    ("survey_options", "question_code", "survey_questions", "question_code"),
+    ("survey_options", "category_code", "content_categories", "category_code"),
+)
+"""(table, column, other table, other column). An empty cell refers to nothing."""
+
+ACCOUNT_STATUSES = ("open", "closed", "merged", "renamed")
+
+
+def _overlaps(a: tuple[date, date | None], b: tuple[date, date | None]) -> bool:
+    return a[0] <= (b[1] or date.max) and b[0] <= (a[1] or date.max)
+
+
+def _check_overlaps(reader: _Reader, table: str, rows: Iterable[Any], key: Callable[[Any], Any], what: str) -> None:
+    groups: dict[Any, list[Any]] = defaultdict(list)
+    for row in rows:
+        for earlier in groups[key(row)]:
+            if _overlaps((earlier.valid_from, earlier.valid_to), (row.valid_from, row.valid_to)):
+                shown = " ".join(str(part) for part in key(row) if part is not None)
+                reader.problem(table, row.line, f"{what} {shown} overlaps in time with line {earlier.line}")
+        groups[key(row)].append(row)
+
+
+def _accounts(reader: _Reader, rows: list[Row]) -> tuple[AccountRow, ...]:
+    accounts = []
+    for row in rows:
+        start = reader.convert("accounts", row, "valid_from", date.fromisoformat)
+        end = reader.convert("accounts", row, "valid_to", _optional_date)
+        reader.convert("accounts", row, "is_simulated", _boolean)
+        if row["status"] not in ACCOUNT_STATUSES:
+            reader.problem("accounts", row["_line"], f"status {row['status']!r} is none of {', '.join(ACCOUNT_STATUSES)}")
+        if start is None:
+            continue
+        if end is not None and end < start:
+            reader.problem("accounts", row["_line"], f"account {row['handle']} ends ({end}) before it begins ({start})")
+        if (row["status"] == "open") != (end is None):
+            reader.problem("accounts", row["_line"], f"account {row['handle']}: open means no valid_to, and no valid_to means open")
+        accounts.append(
+            AccountRow(
+                row["platform"], row["account_id"], row["force_id"], row["handle"], start, end, row["status"], int(row["_line"])
+            )
+        )
+    _check_overlaps(reader, "accounts", accounts, lambda row: (row.platform, row.account_id), "the validity of account")
+    _check_overlaps(
+        reader, "accounts", accounts, lambda row: (row.platform, row.handle.casefold()), "duplicate handle: the validity of"
+    )
+    return tuple(accounts)
+
+
+def _metric_map(reader: _Reader, rows: list[Row]) -> tuple[MapRow, ...]:
+    mapped = []
+    for row in rows:
+        start = reader.convert("platform_metric_map", row, "valid_from", date.fromisoformat)
+        end = reader.convert("platform_metric_map", row, "valid_to", _optional_date)
+        preferred = reader.convert("platform_metric_map", row, "preferred", _boolean)
+        if start is None or preferred is None:
+            continue
+        mapped.append(
+            MapRow(
+                row["platform"],
+                row["object_type"],
+                row["source_field"],
+                row["period"],
+                row["breakdown"] or None,
+                row["breakdown_value"] or None,
+                start,
+                end,
+                row["metric"] or None,
+                preferred,
+                int(row["_line"]),
+            )
+        )
+    _check_overlaps(reader, "platform_metric_map", mapped, lambda row: row.field_key, "the validity of field")
+    _check_overlaps(
+        reader,
+        "platform_metric_map",
+        [row for row in mapped if row.preferred and row.metric],
+        lambda row: (row.platform, row.object_type, row.metric),
+        "a second preferred field of metric",
+    )
+    return tuple(mapped)
+
+
+def load(folder: Path = SEEDS) -> Registry:
+    """Read and check all seeds. Raises RegistryError with every wrong row, by file and line."""
+    reader = _Reader(folder)
+    tables = {name: reader.table(name) for name in TABLES}
+    for name, columns in UNIQUE.items():
+        seen: dict[tuple[str, ...], str] = {}
+        for row in tables[name]:
+            key = tuple(row.get(column, "") for column in columns)
+            if key in seen:
+                reader.problem(name, row["_line"], f"{' '.join(key)} stands already in line {seen[key]}")
+            seen.setdefault(key, row["_line"])
+    for name, column, other, other_column in REFERENCES:
+        known = {row.get(other_column) for row in tables[other]}
+        for row in tables[name]:
+            if row.get(column) and row[column] not in known:
+                reader.problem(name, row["_line"], f"unknown {column} {row[column]!r}: it is not in {other}.csv")
+    for row in tables["force_population"]:
+        for column in ("population_all_ages", "population_16_plus"):
+            reader.convert("force_population", row, column, int)
+    without = {row["force_id"] for row in tables["forces"]} - {row["force_id"] for row in tables["force_population"]}
+    reader.problems.extend(f"force_population.csv: force {force} has no row" for force in sorted(without))
+    accounts = _accounts(reader, tables["accounts"])
+    metric_map = _metric_map(reader, tables["platform_metric_map"])
+    if reader.problems:
+        raise RegistryError(reader.problems)
+    return Registry(folder, tables, accounts, metric_map)
+
+
+@cache
+def current() -> Registry:
+    """The project's own registry, read once in a process."""
+    return load()
