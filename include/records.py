@@ -172,6 +172,11 @@ def _shown(value: Any) -> str:
     return f"{text[:60]}… ({type(value).__name__})" if len(text) > 60 else f"{text} ({type(value).__name__})"
 
 
+def _is_storable(value: int | float) -> bool:
+    """Finite, and within 64 bits: no platform counts further."""
+    return -(2**63) <= value < 2**63 if isinstance(value, int) else math.isfinite(value) and abs(value) < 2**63
+
+
 def _coerce(value: Any, kind: pa.DataType) -> Any:
     if value is None:
         return None
@@ -184,7 +189,7 @@ def _coerce(value: Any, kind: pa.DataType) -> Any:
             return value
         raise WrongType(f"expected true or false, got {_shown(value)}")
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _is_storable(value):
             raise WrongType(f"expected a number, got {_shown(value)}")
         if pa.types.is_integer(kind):
             if value != int(value):

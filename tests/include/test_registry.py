@@ -1,0 +1,138 @@
+"""The registry: the project's own seeds are right, and each kind of wrong row fails by file, line and name."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from include import registry
+from include.settings import SEEDS
+
+
+@pytest.fixture
+def seeds(tmp_path: Path) -> Path:
+    folder = tmp_path / "seeds"
+    shutil.copytree(SEEDS, folder)
+    return folder
+
+
+def append(folder: Path, table: str, **values: str) -> None:
+    """Append a row that copies the first one but for the values given."""
+    path = folder / f"{table}.csv"
+    with path.open(newline="") as handle:
+        reader = csv.DictReader(handle)
+        first = next(iter(reader))
+        names = reader.fieldnames or []
+    with path.open("a", newline="") as handle:
+        csv.DictWriter(handle, names, lineterminator="\n").writerow({**first, **values})
+
+
+def problems(folder: Path) -> str:
+    with pytest.raises(registry.RegistryError) as caught:
+        registry.load(folder)
+    return str(caught.value)
+
+
+def test_the_projects_own_registry() -> None:
+    loaded = registry.load()
+    assert len(loaded.force_ids) == 43
+    residents = sum(int(row["population_all_ages"]) for row in loaded.tables["force_population"])
+    assert residents == 61_806_682, "the ONS mid-2024 total of England and Wales"
+    assert len({row["pfa_code"] for row in loaded.tables["forces"]}) == 43
+    codes = {row["force_id"]: row["pfa_code"] for row in loaded.tables["forces"]}
+    assert codes == {row["force_id"]: row["pfa_code"] for row in loaded.tables["force_population"]}
+    assert len([row for row in loaded.tables["content_categories"] if row["is_named"] == "true"]) == 9
+
+
+def test_age_bands_sum_to_the_residents_of_each_force() -> None:
+    for row in registry.load().tables["force_population"]:
+        adults = sum(int(row[f"age_{band}"]) for band in ("16_24", "25_34", "35_44", "45_54", "55_64", "65_74", "75_plus"))
+        assert adults == int(row["population_16_plus"]), row["force_id"]
+        assert adults + int(row["age_0_15"]) == int(row["population_all_ages"]), row["force_id"]
+
+
+def test_every_force_has_an_open_account_on_each_platform() -> None:
+    loaded = registry.load()
+    for platform in loaded.platforms:
+        assert loaded.forces_with_accounts(platform, date(2026, 11, 2)) == tuple(sorted(loaded.force_ids))
+
+
+def test_a_merged_account_is_open_until_its_last_day() -> None:
+    loaded = registry.load()
+    merged = next(row for row in loaded.accounts if row.status == "merged")
+    assert merged.valid_to is not None
+    ids = {account.account_id for account in loaded.open_accounts(merged.platform, merged.valid_to)}
+    assert merged.account_id in ids
+    later = {account.account_id for account in loaded.open_accounts(merged.platform, date(2026, 11, 2))}
+    assert merged.account_id not in later
+    assert merged.account_id in loaded.known_account_ids(merged.platform)
+
+
+def test_fields_to_ask_follow_the_platforms_breaks() -> None:
+    loaded = registry.load()
+
+    def names(on: date) -> set[str]:
+        return {field.source_field for field in loaded.source_fields("facebook", on)}
+
+    assert {"post_impressions_organic", "post_impressions_unique"} <= names(date(2025, 11, 14))
+    assert "post_media_view" not in names(date(2025, 11, 14))
+    assert {"post_media_view", "post_impressions_unique"} <= names(date(2025, 11, 15))
+    assert "post_impressions_organic" not in names(date(2025, 11, 15))
+    assert "post_impressions_unique" not in names(date(2026, 6, 15))
+    assert "post_total_media_view_unique" in names(date(2026, 6, 15))
+
+
+@pytest.mark.parametrize(
+    ("table", "values", "expected"),
+    [
+        ("accounts", {"force_id": "ruritania", "account_id": "1", "handle": "x"}, "unknown force_id 'ruritania'"),
+        ("accounts", {"platform": "myspace", "account_id": "1", "handle": "x"}, "unknown platform 'myspace'"),
+        ("accounts", {"handle": "another"}, "the validity of account facebook 100000001000003 overlaps"),
+        ("accounts", {"account_id": "1", "handle": "SIM.Avon-and-Somerset"}, "duplicate handle"),
+        ("accounts", {"account_id": "1", "handle": "x", "valid_from": "2026-13-01"}, "valid_from '2026-13-01' is not right"),
+        ("accounts", {"account_id": "1", "handle": "x", "valid_to": "2014-01-01", "status": "closed"}, "before it begins"),
+        ("accounts", {"account_id": "1", "handle": "x", "status": "open", "valid_to": "2026-01-01"}, "open means no valid_to"),
+        ("accounts", {"account_id": "1", "handle": "x", "status": "asleep"}, "status 'asleep' is none of"),
+        ("accounts", {"account_id": "1", "handle": "x", "is_simulated": "yes"}, "write true or false"),
+        ("forces", {}, "avon-and-somerset stands already in line 2"),
+        ("force_population", {"force_id": "ruritania"}, "unknown force_id 'ruritania'"),
+        ("force_population", {"year": "2025", "population_all_ages": "many"}, "population_all_ages 'many' is not right"),
+        ("platform_metric_map", {}, "the validity of field facebook account followers_count snapshot overlaps"),
+        ("platform_metric_map", {"source_field": "likes_of_page"}, "a second preferred field of metric"),
+        ("platform_metric_map", {"source_field": "x", "metric": "fame"}, "unknown metric 'fame'"),
+        ("metrics", {}, "followers_end 1 stands already"),
+        ("survey_options", {"question_code": "mood"}, "unknown question_code 'mood'"),
+    ],
+)
+def test_a_wrong_row_fails_by_name(seeds: Path, table: str, values: dict[str, str], expected: str) -> None:
+    append(seeds, table, **values)
+    message = problems(seeds)
+    assert expected in message
+    assert f"{table}.csv line " in message
+
+
+def test_a_row_with_a_column_too_many_fails(seeds: Path) -> None:
+    with (seeds / "gap_causes.csv").open("a") as handle:
+        handle.write("a,b,true,d,e\n")
+    assert "gap_causes.csv line 11: has not the 4 columns of the header" in problems(seeds)
+
+
+def test_a_missing_file_and_a_missing_population_fail(seeds: Path) -> None:
+    (seeds / "statuses.csv").unlink()
+    lines = (seeds / "force_population.csv").read_text().splitlines(keepends=True)
+    (seeds / "force_population.csv").write_text("".join(line for line in lines if not line.startswith("kent,")))
+    message = problems(seeds)
+    assert "statuses.csv: the file is missing" in message
+    assert "force kent has no row" in message
+
+
+def test_all_problems_are_told_at_once(seeds: Path) -> None:
+    append(seeds, "accounts", force_id="ruritania", account_id="1", handle="x")
+    append(seeds, "metrics")
+    with pytest.raises(registry.RegistryError) as caught:
+        registry.load(seeds)
+    assert len(caught.value.problems) == 2
