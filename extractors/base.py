@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
-    from extractors.http import HttpClient
+    from extractors.http import HttpClient, Received
 
 
 class Secret:
@@ -90,7 +90,9 @@ class Page:
     body: str
     is_simulated: bool  # what the answer itself says
     run_date: date
-    context: Mapping[str, str] = field(default_factory=dict)  # small facts parse needs, for example the asked breakdown
+    context: Mapping[str, str] = field(default_factory=dict)
+    """Small facts that parse and the ledger need. Of general meaning: `subjects` (what was asked for, as in Gap.subject, with
+    commas), `error` (a cause: this answer was no use), `superseded` (asked again afterwards; not part of the ingest_id)."""
 
     @property
     def sha256(self) -> str:
@@ -105,6 +107,19 @@ class Row:
     kind: str
     values: Mapping[str, Any]
     position: str  # where it stood, for people: "published_posts item 17", "survey.csv row 12"
+
+
+@dataclass(frozen=True)
+class RowBatch:
+    """Many records of one kind, column by column, for files too large for one object a row.
+
+    columns: a list (or Arrow array) of `length` values of the column's type, or one value for all rows; `_position` and
+    `_defect` are columns too.
+    """
+
+    kind: str
+    columns: Mapping[str, Any]
+    length: int
 
 
 DropReason = Literal["duplicate", "outside_window"]
@@ -135,7 +150,8 @@ class SourceError(Exception):
     """A request that gave no usable answer. `cause` is a code of the seed gap_causes."""
 
     cause: ClassVar[str] = "outage"
-    retryable: ClassVar[bool] = True
+    retryable: ClassVar[bool] = True  # another attempt of the task, later, may succeed
+    ask_again: ClassVar[bool] = False  # the same request may succeed in some seconds: the client tries
 
 
 class TokenExpired(SourceError):
@@ -164,7 +180,19 @@ class AccountClosed(SourceError):
 
 
 class Outage(SourceError):
-    """No answer, a server error, or an answer that could not be read after all tries."""
+    """A server error, or an answer that could not be read after all tries."""
+
+    ask_again = True
+
+
+class NoAnswer(Outage):
+    """Nothing came back at all: the host could not be reached."""
+
+
+class Refused(Outage):
+    """An answer that the same request would only get again."""
+
+    ask_again = False
 
 
 class Throttled(SourceError):
@@ -191,7 +219,7 @@ class Source(ABC):
     kinds: ClassVar[tuple[str, ...]]  # record kinds it produces
 
     @abstractmethod
-    def parse(self, page: Page) -> Iterator[Row | Drop | Gap]:
+    def parse(self, page: Page) -> Iterator[Row | RowBatch | Drop | Gap]:
         """Turn one landed page into rows. Never raises for bad content of a row: that row carries the raw value."""
 
     @abstractmethod
@@ -203,6 +231,10 @@ class ApiSource(Source):
     """A platform with an API: collected daily, one force at a time, account by account."""
 
     platform: ClassVar[str]
+
+    def classify(self, received: Received) -> SourceError | None:
+        """What the platform's own error body means. None: no error known here; the client then goes by the status."""
+        return None
 
     @abstractmethod
     def fetch(self, client: HttpClient, order: Order) -> Iterator[Page | Gap]:

@@ -1,0 +1,286 @@
+"""The one HTTP client: timeouts, backoff with jitter, the platform's own reset, and redaction before anything leaves it.
+
+The token goes into the Authorization header and to the host of `base_url`, nowhere else. No clock is read here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
+
+import requests
+from requests.auth import AuthBase
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
+
+from extractors.base import Access, NoAnswer, Outage, Page, Refused, Secret, SourceError, Throttled
+from extractors.redaction import dump, is_secret_name, redact, redact_text, redact_url, unreadable_body
+
+log = logging.getLogger(__name__)
+
+CONTACT = "police-social-insight maintainers"
+LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
+LONGEST_REDIRECT = 3
+
+
+@dataclass(frozen=True)
+class Received:
+    """One answer as `ApiSource.classify` sees it. body: the decoded JSON after redaction, None where it is not JSON."""
+
+    status: int
+    headers: Mapping[str, str]  # case-insensitive
+    body: Any
+    observed_at: datetime
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one request.
+
+    pages: every answer received, redacted, in order: what landing keeps. The last is the one that counts, the ones before it
+    were errors, asked again. body: the last answer's JSON as received, with its secrets; None with an error.
+    """
+
+    pages: tuple[Page, ...]
+    body: Any
+    error: SourceError | None
+
+    def usable(self) -> Any:
+        """The body; raises the SourceError where there is none."""
+        if self.error is not None:
+            raise self.error
+        return self.body
+
+
+class _Bearer(AuthBase):
+    """Sets the header itself, so that no ~/.netrc of the machine can replace it."""
+
+    def __init__(self, token: Secret | None) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token is not None:
+            request.headers["Authorization"] = f"Bearer {self._token.reveal()}"
+        return request
+
+
+@dataclass(frozen=True)
+class _Try:
+    page: Page | None
+    body: Any
+    error: SourceError | None
+
+
+class HttpClient:
+    """Asks one host with one token. Not for sharing between threads.
+
+    classify: the source's reading of its own error bodies. reset_limit_seconds: the longest wait for a reset that the platform
+    names; a longer one is left to the caller, as a Throttled error. tries: how often one request is made at most.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        *,
+        run_date: date,
+        classify: Callable[[Received], SourceError | None] = lambda received: None,
+        contact: str = CONTACT,
+        sleep: Callable[[float], None] = time.sleep,
+        tries: int = 5,
+        reset_limit_seconds: float = 120.0,
+        connect_timeout_seconds: float = 10.0,
+        read_timeout_seconds: float = 60.0,
+        largest_answer_bytes: int = LARGEST_ANSWER_BYTES,
+    ) -> None:
+        self._base_url = access.base_url.rstrip("/")
+        self._origin = _origin(self._base_url)
+        self._secrets = (access.token.reveal(),) if access.token else ()
+        self._run_date = run_date
+        self._classify = classify
+        self._sleep = sleep
+        self._tries = tries
+        self._reset_limit_seconds = reset_limit_seconds
+        self._timeouts = (connect_timeout_seconds, read_timeout_seconds)
+        self._largest_answer_bytes = largest_answer_bytes
+        self._backoff = wait_random_exponential(multiplier=0.5, max=30)  # full jitter
+        self._session = requests.Session()
+        self._session.auth = _Bearer(access.token)
+        self._session.headers["User-Agent"] = f"police-social-insight/0.1 (+{contact})"
+        self._session.headers["Accept"] = "application/json"
+        self._session.trust_env = urlsplit(self._base_url).hostname not in ("127.0.0.1", "localhost", "::1")
+        self.requests_made = 0
+
+    def get(
+        self,
+        endpoint: str,
+        path: str,
+        parameters: Mapping[str, str] | None = None,
+        *,
+        account_id: str | None = None,
+        context: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Ask. path: below base_url, or a whole URL that the platform gave (a next page), which must be on the same host.
+
+        Never raises for what the platform or the network does: see Answer.error.
+        """
+        try:
+            url = self._url(path, parameters or {})
+        except Refused as error:
+            return Answer((), None, error)
+        request = f"GET {unquote(redact_url(url, self._origin))}"
+        attempts: list[_Try] = []
+
+        def once() -> _Try:
+            attempts.append(self._once(endpoint, url, request, account_id, context or {}))
+            return attempts[-1]
+
+        Retrying(
+            retry=retry_if_result(self._is_worth_asking_again),
+            stop=stop_after_attempt(self._tries),
+            wait=self._wait,
+            sleep=self._sleep,
+            before_sleep=lambda state: self._tell(endpoint, account_id, state),
+            retry_error_callback=lambda state: None,
+        )(once)
+        last = attempts[-1]
+        earlier = [_in_context(attempt.page, superseded="true") for attempt in attempts[:-1] if attempt.page]
+        return Answer((*earlier, *((last.page,) if last.page else ())), last.body, last.error)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _url(self, path: str, parameters: Mapping[str, str]) -> str:
+        url = path if "://" in path else f"{self._base_url}/{path.lstrip('/')}"
+        parts = urlsplit(url)
+        if _origin(url) != self._origin or parts.username is not None:
+            raise Refused(f"was pointed to another host ({parts.hostname}) and did not go there")
+        # the platform's next links carry the token as a parameter: it is not sent that way
+        query = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if not is_secret_name(name)]
+        return urlunsplit(parts._replace(query=urlencode([*query, *parameters.items()], quote_via=quote, safe="(),:"), fragment=""))
+
+    def _is_worth_asking_again(self, attempt: _Try) -> bool:
+        if isinstance(attempt.error, Throttled):
+            return attempt.error.reset_seconds is not None and attempt.error.reset_seconds <= self._reset_limit_seconds
+        return attempt.error is not None and attempt.error.ask_again
+
+    def _wait(self, state: RetryCallState) -> float:
+        error = state.outcome.result().error if state.outcome else None
+        if isinstance(error, Throttled) and error.reset_seconds is not None:
+            return error.reset_seconds
+        return self._backoff(state)
+
+    def _tell(self, endpoint: str, account_id: str | None, state: RetryCallState) -> None:
+        error = state.outcome.result().error if state.outcome else None
+        seconds = state.next_action.sleep if state.next_action else 0.0
+        log.info(
+            "%s %s: %s; asking again in %.1f s (try %d of %d)",
+            endpoint, account_id or "", error, seconds, state.attempt_number + 1, self._tries,
+        )  # fmt: skip
+
+    def _once(self, endpoint: str, url: str, request: str, account_id: str | None, context: Mapping[str, str]) -> _Try:
+        try:
+            status, headers, content = self._receive(url)
+        except SourceError as error:
+            return _Try(None, None, error)
+        except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
+            return _Try(None, None, Outage("the answer broke off before its end"))
+        except requests.RequestException as error:
+            # the message of a requests error quotes the URL: only its kind is told
+            return _Try(None, None, NoAnswer(f"no answer ({type(error).__name__})"))
+        try:
+            observed_at = _observed_at(headers)
+        except Outage as error:
+            return _Try(None, None, error)
+        body, text = self._decode(content, headers)
+        error = self._error(Received(status, headers, json.loads(text) if body is not None else None, observed_at))
+        page = Page(
+            endpoint=endpoint,
+            account_id=account_id,
+            request=request,
+            status=status,
+            observed_at=observed_at,
+            body=text,
+            is_simulated=headers.get("X-Simulated", "").strip().lower() == "true",
+            run_date=self._run_date,
+            context=dict(context),
+        )
+        if error is None:
+            return _Try(page, body, None)
+        return _Try(_in_context(page, error=error.cause), None, error)
+
+    def _receive(self, url: str) -> tuple[int, Mapping[str, str], bytes]:
+        for _ in range(LONGEST_REDIRECT):
+            self.requests_made += 1
+            with self._session.get(url, timeout=self._timeouts, allow_redirects=False, stream=True) as response:
+                if response.is_redirect:
+                    url = self._url(urljoin(url, response.headers["Location"]), {})
+                    continue
+                content = bytearray()
+                for chunk in response.iter_content(64 * 1024):
+                    content += chunk
+                    if len(content) > self._largest_answer_bytes:
+                        raise Refused(f"the answer is larger than {self._largest_answer_bytes} bytes")
+                return response.status_code, response.headers, bytes(content)
+        raise Refused(f"was sent on more than {LONGEST_REDIRECT} times")
+
+    def _decode(self, content: bytes, headers: Mapping[str, str]) -> tuple[Any, str]:
+        """The JSON as received and the text to land. (None, a note about the body) where it is not a JSON object or list."""
+        try:
+            body = json.loads(content)
+            if isinstance(body, dict | list):
+                return body, dump(redact(body, self._secrets, self._origin))
+        except (ValueError, RecursionError):
+            pass
+        return None, unreadable_body(content, headers.get("Content-Type", ""))
+
+    def _error(self, received: Received) -> SourceError | None:
+        if received.body is None:
+            if received.status == 429:
+                return Throttled("answer 429 without a body that could be read", retry_after_seconds(received))
+            declared = received.headers.get("Content-Type", "no content type").split(";")[0][:60]
+            return Outage(f"answer {received.status} is not readable JSON ({declared}): truncated, or a page for people")
+        error = self._classify(received)
+        if error is not None or received.status < 300:
+            return error
+        if received.status == 429:
+            return Throttled("answer 429", retry_after_seconds(received))
+        problem = Outage if received.status >= 500 else Refused
+        return problem(f"answer {received.status}: {redact_text(dump(received.body), self._secrets)[:200]}")
+
+
+def retry_after_seconds(received: Received) -> float | None:
+    """The header Retry-After, seconds or a date (counted from the answer's own Date). None where it is absent or garbled."""
+    value = received.headers.get("Retry-After", "").strip()
+    if value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - received.observed_at).total_seconds())
+    except (TypeError, ValueError):
+        return None
+
+
+def _observed_at(headers: Mapping[str, str]) -> datetime:
+    value = headers.get("Date")
+    if not value:
+        raise Outage("the answer has no Date header: when it was observed is unknown")
+    try:
+        moment = parsedate_to_datetime(value)
+    except (TypeError, ValueError):
+        raise Outage("the answer's Date header cannot be read: when it was observed is unknown") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _in_context(page: Page | None, **facts: str) -> Page:
+    assert page is not None
+    return replace(page, context={**page.context, **facts})
