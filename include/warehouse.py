@@ -1,0 +1,287 @@
+"""The build: dbt → statistics → dbt, in one process, on a fresh build file. Readers never see this file (include/publish.py).
+
+Everything dbt writes (target, logs, parse cache) goes under the home, nothing into the project.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from include.settings import DEFAULT_AS_OF, PROJECT_ROOT, Home
+
+DBT_PROJECT = PROJECT_ROOT / "dbt_project"
+FEEDS_STATISTICS = "+tag:feeds_statistics"
+LOCK_TIMEOUT_SECONDS = 30 * 60
+
+Progress = Callable[[str], None]
+Stage = Literal["before statistics", "after statistics"]
+
+FAILED = ("error", "fail", "runtime error", "skipped", "partial success")
+
+
+@dataclass(frozen=True)
+class NodeOutcome:
+    """What became of one seed, model or test."""
+
+    name: str
+    resource_type: str  # seed, model, test, unit_test
+    status: str  # dbt's own: success, pass, warn, fail, error, skipped
+    seconds: float
+    stage: Stage
+    relation: str | None = None  # schema.table, for seeds and models
+    rows: int | None = None  # of tables; None for views and tests
+    message: str | None = None
+    compiled_sql: Path | None = None
+
+    @property
+    def is_failed(self) -> bool:
+        return self.status in FAILED
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What one build did: seeds, models and tests in the order in which they ended, and rows of each file of statistics."""
+
+    as_of: date
+    build_file: Path
+    nodes: tuple[NodeOutcome, ...]
+    statistics: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> tuple[NodeOutcome, ...]:
+        return tuple(node for node in self.nodes if node.is_failed)
+
+    @property
+    def warnings(self) -> tuple[NodeOutcome, ...]:
+        return tuple(node for node in self.nodes if node.status == "warn")
+
+    def rows(self, schema: str = "marts") -> dict[str, int]:
+        """Rows by table of one schema."""
+        found = {}
+        for node in self.nodes:
+            if node.relation and node.rows is not None and node.relation.split(".")[0] == schema:
+                found[node.relation.split(".")[1]] = node.rows
+        return dict(sorted(found.items()))
+
+    def summary_lines(self) -> list[str]:
+        """For people: what was built and how long it took, the rows of each mart, and what wants attention."""
+        kinds = Counter("test" if node.resource_type == "unit_test" else node.resource_type for node in self.nodes)
+        counted = ", ".join(f"{kinds[kind]} {kind}s" for kind in ("seed", "model", "test") if kinds[kind])
+        timed = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in self.seconds.items())
+        lines = [f"Warehouse as of {self.as_of}: {counted} ({timed})"]
+        lines += [f"  statistics.{name}: {rows:,} rows" for name, rows in self.statistics.items()]
+        lines += [f"  marts.{name}: {rows:,} rows" for name, rows in self.rows().items()]
+        lines += [f"  warning: {node.name}: {_first_lines(node.message)}" for node in self.warnings]
+        lines += [f"  {node.status}: {node.name}: {_first_lines(node.message)}" for node in self.failed]
+        return lines
+
+
+class BuildFailed(RuntimeError):
+    """The build stopped. Names every failing seed, model and test with dbt's message and its compiled SQL."""
+
+    def __init__(self, headline: str, report: BuildReport | None = None) -> None:
+        self.report = report
+        lines = [headline]
+        skipped = []
+        for node in report.failed if report else ():
+            if node.status == "skipped":
+                skipped.append(node.name)
+                continue
+            lines.append(f"  {node.resource_type} {node.name} ({node.status}): {_first_lines(node.message)}")
+            if node.compiled_sql:
+                lines.append(f"    compiled SQL: {node.compiled_sql}")
+        if skipped:
+            lines.append(f"  skipped because of these: {', '.join(skipped)}")
+        super().__init__("\n".join(lines))
+
+
+def build(
+    as_of: date,
+    home: Home | None = None,
+    progress: Progress | None = None,
+    *,
+    select: str | None = None,
+    unit_tests: bool = False,
+) -> BuildReport:
+    """Build the warehouse as of a date: dbt up to what the statistics read, the statistics, then the rest of dbt.
+
+    One build at a time (a file lock). The build file starts empty: what a killed build left behind is gone. `select` narrows
+    what comes after the statistics to a dbt selection. dbt's unit tests have fixed inputs, so only tests of the code ask for
+    them. Afterwards the file is closed: any process can open it. Raises BuildFailed.
+    """
+    from filelock import FileLock, Timeout
+
+    from include import statistics
+    from include.accepted import ensure_schema_files
+
+    home = home or Home.current()
+    say = progress or (lambda text: None)
+    home.locks.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(home.locks / "build.lock", timeout=LOCK_TIMEOUT_SECONDS):
+            ensure_schema_files(home)
+            home.build.mkdir(parents=True, exist_ok=True)
+            for leftover in (home.build_file, home.build_file.with_name(f"{home.build_file.name}.wal")):
+                leftover.unlink(missing_ok=True)
+            for leftover in home.statistics.glob("*.parquet"):
+                leftover.unlink()
+            with _Dbt(home, as_of, say) as dbt:
+                dbt.build("before statistics", ["--select", FEEDS_STATISTICS, *_unit_tests(unit_tests)])
+                say("statistics")
+                started = time.monotonic()
+                dbt.close_build_file()
+                dbt.report.statistics.update(statistics.compute(home.build_file, home.statistics))
+                dbt.report.seconds["statistics"] = time.monotonic() - started
+                rest = ["--exclude", FEEDS_STATISTICS, *(["--select", *select.split()] if select else [])]
+                dbt.build("after statistics", [*rest, *_unit_tests(unit_tests)])
+                return dbt.report
+    except Timeout:
+        raise BuildFailed(f"another build holds {home.locks / 'build.lock'} for {LOCK_TIMEOUT_SECONDS // 60} minutes") from None
+
+
+def docs_generate(home: Home | None = None, as_of: date = DEFAULT_AS_OF) -> Path:
+    """dbt's documentation pages of the last build. Returns the folder that holds index.html. Raises BuildFailed."""
+    home = home or Home.current()
+    if not home.build_file.exists():
+        raise BuildFailed(f"there is no build file {home.build_file}: build the warehouse first")
+    with _Dbt(home, as_of, lambda text: None) as dbt:
+        dbt.invoke("docs", "generate")
+    return dbt.target
+
+
+def _unit_tests(wanted: bool) -> list[str]:
+    return [] if wanted else ["--exclude-resource-type", "unit_test"]
+
+
+def _first_lines(message: str | None, lines: int = 6) -> str:
+    kept = [line.strip() for line in (message or "no message").splitlines() if line.strip()]
+    return " | ".join(kept[:lines]) + (" | …" if len(kept) > lines else "")
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """The variables that profile and sources read, put back afterwards."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+class _Dbt:
+    """dbt in this process, for one home and date. Parses once: the second selection takes over the parsed project."""
+
+    def __init__(self, home: Home, as_of: date, say: Progress) -> None:
+        self.home = home
+        self.as_of = as_of
+        self.say = say
+        self.target = home.build / "dbt_target"
+        self.report = BuildReport(as_of, home.build_file, ())
+        self._manifest: Any = None
+
+    def __enter__(self) -> _Dbt:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close_build_file()
+
+    def invoke(self, *command: str) -> Any:
+        """One dbt command. Returns dbt's result object. Raises BuildFailed where dbt could not even start its work."""
+        from dbt.cli.main import dbtRunner
+
+        with _environment({"INSIGHT_HOME": str(self.home.path.resolve()), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}):
+            if self._manifest is None and command[0] != "parse":
+                self._manifest = self.invoke("parse")
+            outcome = dbtRunner(manifest=self._manifest, callbacks=[self._tell]).invoke([*command, *self._options()])
+        if outcome.exception is not None:
+            raise BuildFailed(f"dbt {' '.join(command[:2])}: {outcome.exception}") from outcome.exception
+        return outcome.result
+
+    def _options(self) -> list[str]:
+        return [
+            *("--project-dir", str(DBT_PROJECT)),
+            *("--profiles-dir", str(DBT_PROJECT)),
+            *("--target-path", str(self.target)),
+            *("--log-path", str(self.home.build / "dbt_logs")),
+            *("--vars", json.dumps({"as_of_date": self.as_of.isoformat()})),
+            *("--log-level", "none"),
+            *("--log-level-file", "info"),
+            "--no-use-colors",
+            "--no-version-check",
+        ]
+
+    def build(self, stage: Stage, arguments: Sequence[str]) -> None:
+        """One `dbt build`. Adds to the report; raises BuildFailed with it when anything failed."""
+        started = time.monotonic()
+        # cautious: a test runs in the first stage only if all that it reads is built there, and is left out of the second only then
+        result = self.invoke("build", "--indirect-selection", "cautious", *arguments)
+        self.close_build_file()
+        rows = _table_rows(self.home.build_file)
+        nodes = tuple(self._outcome(each, stage, rows) for each in result.results)
+        seconds = self.report.seconds | {f"dbt {stage}": time.monotonic() - started}
+        self.report = BuildReport(self.as_of, self.home.build_file, self.report.nodes + nodes, self.report.statistics, seconds)
+        if self.report.failed:
+            bad = [node for node in self.report.failed if node.status != "skipped"]
+            raise BuildFailed(f"dbt build as of {self.as_of}, {stage}: {len(bad)} failed", self.report)
+
+    def _outcome(self, result: Any, stage: Stage, rows: dict[str, int]) -> NodeOutcome:
+        node = result.node
+        kind = str(getattr(node.resource_type, "value", node.resource_type))
+        relation = f"{node.schema}.{node.alias}" if kind in ("seed", "model") else None
+        compiled = getattr(node, "compiled_path", None)
+        return NodeOutcome(
+            name=node.name,
+            resource_type=kind,
+            status=str(getattr(result.status, "value", result.status)),
+            seconds=result.execution_time,
+            stage=stage,
+            relation=relation,
+            rows=rows.get(relation or ""),
+            message=result.message,
+            compiled_sql=(DBT_PROJECT / compiled) if compiled else None,
+        )
+
+    def _tell(self, event: Any) -> None:
+        if event.info.name in ("LogModelResult", "LogSeedResult"):
+            self.say(f"dbt: {event.data.node_info.node_name}, {event.data.execution_time:.1f} s")
+
+    @staticmethod
+    def close_build_file() -> None:
+        """dbt-duckdb keeps the file open in this process; until it is closed nobody else can open it, not even to read."""
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+        from dbt.adapters.factory import reset_adapters
+
+        environment = DuckDBConnectionManager._ENV
+        DuckDBConnectionManager.close_all_connections()
+        if environment is not None:
+            environment.close()
+        reset_adapters()
+        gc.collect()
+
+
+def _table_rows(build_file: Path) -> dict[str, int]:
+    """Rows of every table, by schema.table. Views have none."""
+    import duckdb
+
+    if not build_file.exists():
+        return {}
+    with duckdb.connect(str(build_file), read_only=True) as connection:
+        tables = connection.execute("select schema_name, table_name from duckdb_tables() where not internal").fetchall()
+        counts = [f'select \'{schema}.{table}\', count(*) from "{schema}"."{table}"' for schema, table in tables]
+        return dict(connection.execute(" union all ".join(counts)).fetchall()) if counts else {}
