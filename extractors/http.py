@@ -172,7 +172,7 @@ class HttpClient:
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.result().error if state.outcome else None
         if isinstance(error, Throttled) and error.reset_seconds is not None:
-            return error.reset_seconds
+            return max(error.reset_seconds, self._backoff(state))  # platforms round down: 0 minutes may mean 50 seconds
         return self._backoff(state)
 
     def _tell(self, endpoint: str, account_id: str | None, state: RetryCallState) -> None:
@@ -198,7 +198,7 @@ class HttpClient:
         except Outage as error:
             return _Try(None, None, error)
         body, text = self._decode(content, headers)
-        error = self._error(Received(status, headers, json.loads(text) if body is not None else None, observed_at))
+        problem = self._error(Received(status, headers, json.loads(text) if body is not None else None, observed_at))
         page = Page(
             endpoint=endpoint,
             account_id=account_id,
@@ -210,9 +210,9 @@ class HttpClient:
             run_date=self._run_date,
             context=dict(context),
         )
-        if error is None:
+        if problem is None:
             return _Try(page, body, None)
-        return _Try(_in_context(page, error=error.cause), None, error)
+        return _Try(_in_context(page, error=problem.cause), None, problem)
 
     def _receive(self, url: str) -> tuple[int, Mapping[str, str], bytes]:
         for _ in range(LONGEST_REDIRECT):

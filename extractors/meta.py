@@ -1,0 +1,67 @@
+"""What the errors of Meta's Graph API mean: by code and message, never by HTTP status (docs/sources/facebook.md)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from extractors.base import (
+    AccountClosed,
+    Outage,
+    PermissionMissing,
+    Refused,
+    RetiredMetric,
+    SourceError,
+    Throttled,
+    TokenExpired,
+    TooFewViewers,
+)
+
+if TYPE_CHECKING:
+    from extractors.http import Received
+
+
+class TooMuchAsked(Refused):
+    """Meta could not put so large an answer together; half of it may work."""
+
+
+EXPIRED, THROTTLES, TRANSIENT, MISSING_PERMISSION = {102, 190}, {4, 17, 32, 613, 80001, 80002}, {1, 2}, {3, 10, *range(200, 300)}
+GONE = {21, 803}
+TOO_FEW_VIEWERS_SUBCODE, UNKNOWN_OBJECT_SUBCODE = 1504029, 33
+INVALID_PARAMETER = 100
+
+
+def classify(received: Received) -> SourceError | None:
+    """The error in an answer, None where it holds none."""
+    error = received.body.get("error") if isinstance(received.body, dict) else None
+    if not isinstance(error, dict):
+        return None
+    code, subcode, message = error.get("code"), error.get("error_subcode"), str(error.get("message", ""))[:300]
+    if code in EXPIRED:
+        return TokenExpired(message)
+    if code in THROTTLES:
+        return Throttled(message, _reset_seconds(received))
+    if code in TRANSIENT and "reduce the amount of data" in message:
+        return TooMuchAsked(message)
+    if code in TRANSIENT or error.get("is_transient") is True:
+        return Outage(message)
+    if subcode == TOO_FEW_VIEWERS_SUBCODE:
+        return TooFewViewers(message)
+    if code in MISSING_PERMISSION:
+        return PermissionMissing(message)
+    if code == INVALID_PARAMETER and ("valid insights metric" in message or "nonexisting field" in message):
+        return RetiredMetric(message)
+    if code in GONE or (code == INVALID_PARAMETER and (subcode == UNKNOWN_OBJECT_SUBCODE or "does not exist" in message)):
+        return AccountClosed(message)
+    return Outage(message) if received.status >= 500 else Refused(f"error {code}: {message}")
+
+
+def _reset_seconds(received: Received) -> float | None:
+    """The longest wait that the usage header of a throttled answer names (it counts in minutes), else Retry-After."""
+    from extractors.http import retry_after_seconds
+
+    try:
+        usage = json.loads(received.headers.get("x-business-use-case-usage", ""))
+        return max(float(entry["estimated_time_to_regain_access"]) * 60 for entries in usage.values() for entry in entries)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return retry_after_seconds(received)
