@@ -1,0 +1,168 @@
+"""What goes wrong on purpose: planted per force and London date of the simulator's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+KINDS: dict[str, str] = {
+    "followers_not_reported": "the follower fields are absent from the snapshot",
+    "insights_permission_lost": "insights answer 200 with an empty list",
+    "posts_permission_lost": "the list of posts answers #10",
+    "token_expired": "every request answers 190, subcode 463",
+    "throttle": "the next detail.count requests (2) answer detail.code (32 or 80001) with detail.status (400 or 403) and "
+    "detail.regain_minutes (0)",
+    "server_error": "the next detail.count requests (1) answer 500, code 1, is_transient",
+    "too_much_data": "a list of posts with a limit above detail.limit (25) answers 500, code 1, and asks for less",
+    "truncated_page": "answers of detail.endpoint (published_posts) end in the middle",
+    "html_page": "answers of detail.endpoint (published_posts) are HTML, with status 200",
+    "text_number": "a count as text: detail.field (followers_count)",
+    "negative_count": "a count below zero: detail.field (followers_count)",
+    "future_date": "the list of posts holds one created in 2099",
+    "unknown_account_post": "the list of posts holds one whose id belongs to no registered page",
+    "duplicate_page": "the first page of the list of posts comes twice, with different cursors",
+    "unmapped_field": "insights hold a metric that nobody asked for: detail.name",
+    "metric_retired": "detail.metric is refused with #100",
+    "too_few_viewers": "detail.metric (post_total_media_view_unique) is refused with #200, subcode 1504029",
+}
+ENDPOINTS = ("snapshot", "published_posts", "post_insights", "page_insights", "me_accounts")
+COUNTED = {"throttle": 2, "server_error": 1}
+"""Kinds that end after a number of requests on each date, and that number where the detail does not give it."""
+
+
+@dataclass(frozen=True)
+class Defect:
+    """One defect of one force, from its first to its last date (both included).
+
+    `detail`: as KINDS tells; `endpoint` narrows throttle, server_error, truncated_page and html_page to one of ENDPOINTS;
+    `count` ends the last two after so many answers of a date too, and as None keeps the first two up all day.
+    Raises ValueError for an unknown kind or endpoint, and for dates in the wrong order.
+    """
+
+    kind: str
+    force_id: str
+    first_date: date
+    last_date: date
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"unknown kind of defect {self.kind!r}: it is one of {', '.join(KINDS)}")
+        if self.last_date < self.first_date:
+            raise ValueError(f"{self.kind} of {self.force_id} ends ({self.last_date}) before it begins ({self.first_date})")
+        if self.detail.get("endpoint", ENDPOINTS[0]) not in ENDPOINTS:
+            raise ValueError(f"unknown endpoint {self.detail['endpoint']!r}: it is one of {', '.join(ENDPOINTS)}")
+
+    def holds(self, force_id: str, on: date) -> bool:
+        return self.force_id == force_id and self.first_date <= on <= self.last_date
+
+    @property
+    def count(self) -> int | None:
+        """After how many requests of a date it ends; None where it does not."""
+        return self.detail.get("count", COUNTED.get(self.kind))
+
+    @property
+    def endpoint(self) -> str | None:
+        """The endpoint it is about; None for all."""
+        return self.detail.get("endpoint", "published_posts" if self.kind in ("truncated_page", "html_page") else None)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "first_date": self.first_date.isoformat(), "last_date": self.last_date.isoformat()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Defect:
+        dates = {name: date.fromisoformat(value[name]) for name in ("first_date", "last_date")}
+        return cls(value["kind"], value["force_id"], detail=dict(value.get("detail") or {}), **dates)
+
+
+class DefectBook:
+    """The planted defects, and how much of the counted ones is left."""
+
+    def __init__(self, defects: Iterable[Defect] = ()) -> None:
+        self.defects = tuple(defects)
+        self._used: dict[tuple[int, date], int] = {}
+        self._found: dict[tuple[str, date], tuple[Defect, ...]] = {}
+
+    def of(self, force_id: str, on: date) -> tuple[Defect, ...]:
+        key = (force_id, on)
+        if key not in self._found:
+            self._found[key] = tuple(defect for defect in self.defects if defect.holds(force_id, on))
+        return self._found[key]
+
+    def first(self, kind: str, force_id: str, on: date, endpoint: str | None = None) -> Defect | None:
+        """The first defect of a kind that is due here; a counted one is used up by being found."""
+        for defect in self.of(force_id, on):
+            if defect.kind != kind or (endpoint and defect.endpoint not in (None, endpoint)):
+                continue
+            if defect.count is None:
+                return defect
+            place = (self.defects.index(defect), on)
+            if self._used.get(place, 0) < defect.count:
+                self._used[place] = self._used.get(place, 0) + 1
+                return defect
+        return None
+
+    def all(self, kind: str, force_id: str, on: date) -> list[Defect]:
+        return [defect for defect in self.of(force_id, on) if defect.kind == kind]
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What a force's run on a date cannot have, whatever it tries. Defects that a retry gets over are not in it."""
+
+    snapshot: bool
+    posts: bool
+    post_insights: bool
+    page_insights: bool
+    metrics: frozenset[str]  # refused by name
+    spoilt_fields: frozenset[str]  # unusable: follower counts of the page; post counts of the page's newest original
+
+
+def losses(defects: Iterable[Defect], force_id: str, on: date) -> Losses:
+    """The readings that defects take from a force on a date.
+
+    A post whose list could not be read has no insights either: there is no other way to learn its id.
+    """
+    due = [defect for defect in defects if defect.holds(force_id, on)]
+    kinds = {defect.kind for defect in due}
+    down = {
+        defect.endpoint
+        for defect in due
+        if defect.kind in ("token_expired", "throttle", "server_error", "truncated_page", "html_page") and defect.count is None
+    }
+    all_down = None in down
+    posts = all_down or "published_posts" in down or "posts_permission_lost" in kinds
+    spoilt = {defect.detail.get("field", "followers_count") for defect in due if defect.kind in ("text_number", "negative_count")}
+    return Losses(
+        snapshot=all_down or "snapshot" in down or "followers_not_reported" in kinds or "followers_count" in spoilt,
+        posts=posts,
+        post_insights=posts or "post_insights" in down or "insights_permission_lost" in kinds,
+        page_insights=all_down or "page_insights" in down or "insights_permission_lost" in kinds,
+        metrics=frozenset(
+            defect.detail.get("metric", "post_total_media_view_unique")
+            for defect in due
+            if defect.kind in ("metric_retired", "too_few_viewers")
+        ),
+        spoilt_fields=frozenset(spoilt),
+    )
+
+
+def default_defects(as_of: date) -> list[Defect]:
+    """The handful planted in the default world, so that the pipeline's honesty shows in its figures.
+
+    Gwent's follower count is not reported in all of the month before the as-of month; Dyfed-Powys had an expired token on the
+    weekly run eight weeks before; one throttle and one duplicated page, which must not show at all.
+    """
+    month_before = (as_of.replace(day=1) - timedelta(days=1)).replace(day=1)
+    weeks = {number: as_of - timedelta(weeks=number) for number in (2, 3, 8)}
+    return [
+        Defect("followers_not_reported", "gwent", month_before, as_of.replace(day=1) - timedelta(days=1)),
+        Defect("token_expired", "dyfed-powys", weeks[8], weeks[8]),
+        Defect("throttle", "essex", weeks[3], weeks[3], {"count": 1, "code": 80001}),
+        Defect("duplicate_page", "merseyside", weeks[2], weeks[2]),
+    ]
+
+
+DEFAULT_DEFECTS = default_defects
