@@ -1,0 +1,150 @@
+"""The published contract, version 1: which tables a publication has, and what the publish gates may ask of each.
+
+Columns and types are enforced by dbt (dbt_project/models/marts); here stands only what dbt does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+CONTRACT_VERSION = 1
+SCHEMA = "marts"
+
+NOT_YET = "not yet computed"
+ONLY_WITH_GAPS = "filled only where something is missing"
+PLATFORM = "the platform need not say it"
+LATER = "filled only when it happens"
+
+
+@dataclass(frozen=True)
+class ContractTable:
+    """One published table.
+
+    `key` is its grain, and the order in which its rows are written. `fed_by` names the record kind without which it has no
+    rows: before the first survey there is no expectation gap, and that is no fault. `every_force`: all forces of the registry
+    have rows. `newest` is the column that tells how fresh it is. `may_be_null`: columns without a single value, with the
+    reason; every other column that is null in all rows closes the gate.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    every_force: bool = False
+    fed_by: str | None = None
+    may_be_empty: bool = False
+    newest: str | None = None
+    may_be_null: Mapping[str, str] = field(default_factory=dict)
+
+
+TABLES: tuple[ContractTable, ...] = (
+    ContractTable("dim_force", ("force_id",), every_force=True),
+    ContractTable(
+        "dim_account",
+        ("platform", "account_id", "valid_from"),
+        every_force=True,
+        may_be_null={"valid_to": LATER, "successor_account_id": LATER},
+    ),
+    ContractTable("dim_metric", ("metric", "metric_version"), may_be_null={"valid_to": LATER}),
+    ContractTable("dim_content_category", ("category_code",)),
+    ContractTable("dim_status", ("code",)),
+    ContractTable(
+        "fct_post",
+        ("platform", "post_id"),
+        fed_by="post",
+        newest="latest_observed_at",
+        may_be_null={
+            "category_code": "null until posts are coded",
+            "language": PLATFORM,
+            "media_count": PLATFORM,
+            "media_with_alt_text": PLATFORM,
+            "objective": PLATFORM,
+            "campaign": PLATFORM,
+            "impressions_legacy": "a closed series",
+            "latest_impressions_legacy": "a closed series",
+            **dict.fromkeys(
+                (
+                    *("reading_observed_at", "reading_age_hours", "reactions", "comments", "shares", "interactions", "views"),
+                    *("reach_unique", "reach_source_field", "reach_metric_version", "engagement_rate_by_followers"),
+                ),
+                "no post has reached its reading age in the first week",
+            ),
+        },
+    ),
+    ContractTable(
+        "fct_metric_daily",
+        ("force_id", "platform", "account_id", "metric", "metric_version", "metric_date"),
+        fed_by="observation",
+        newest="observed_at",
+        may_be_null={"gap_cause": ONLY_WITH_GAPS},
+    ),
+    ContractTable(
+        "hmicfrs_metrics",
+        ("force_id", "platform", "month", "metric", "metric_version"),
+        every_force=True,
+        fed_by="plan",
+        may_be_null={
+            "gap_cause": ONLY_WITH_GAPS,
+            **dict.fromkeys(("ci_low", "ci_high", "national_value", "peer_value", "z_score", "q_value", "band"), NOT_YET),
+        },
+    ),
+    ContractTable(
+        "expectation_gap",
+        ("wave", "force_id", "audience", "category_code"),
+        every_force=True,
+        fed_by="survey_answer",
+        may_be_null=dict.fromkeys(
+            (
+                *("activity_share", "activity_ci_low", "activity_ci_high", "activity_base_n", "activity_share_normalised"),
+                *("gap", "gap_ci_low", "gap_ci_high"),
+            ),
+            "null until posts are coded",
+        ),
+    ),
+    ContractTable(
+        "horizon_trends",
+        ("scan_date", "channel", "series"),
+        fed_by="signal",
+        may_be_null={
+            **dict.fromkeys(
+                ("slope_ci_low", "slope_ci_high", "trend_p_value", "trend_q_value", "acceleration", "stage", "stage_rule"), NOT_YET
+            ),
+            "step_date": "a series need not have a step",
+            "step_size": "a series need not have a step",
+        },
+    ),
+    ContractTable(
+        "collection_health",
+        ("force_id", "platform", "source", "run_date"),
+        every_force=True,
+        fed_by="plan",
+        newest="run_date",
+        may_be_null={"first_observed_at": "nothing came"},
+    ),
+    ContractTable(
+        "gap_ledger",
+        ("source", "platform", "force_id", "account_id", "object_id", "run_date", "subject", "cause"),
+        may_be_empty=True,
+        may_be_null={
+            "account_id": "a gap can be about a whole force or file",
+            "object_id": "most gaps are about accounts, not posts",
+            "metric": "a gap can be about everything",
+            "detail": PLATFORM,
+            "closed_at": "no gap has been closed yet",
+        },
+    ),
+)
+"""What dbt builds and `include.publish` publishes, in the order of docs/architecture.md. `publications` comes on top."""
+
+PUBLICATIONS = "publications"
+"""Written by `include.publish` itself: one row for each publication so far."""
+
+FRESH_WITHIN_DAYS = 8
+"""The newest figure may be this much older than the as-of date: a weekly history, and a day for lateness."""
+
+KEEPS_ROWS_SHARE = 0.9
+"""A table keeps at least this share of the rows it had in the publication before."""
+
+
+def published_tables() -> tuple[str, ...]:
+    """Names of all tables of a publication."""
+    return (*(table.name for table in TABLES), PUBLICATIONS)

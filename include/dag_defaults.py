@@ -1,0 +1,153 @@
+"""What all DAGs share: owner, retries, pools, the parameters of a run, and how a run turns red by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import Asset, ExceptionRetryPolicy, Param, RetryAction, RetryRule
+from airflow.sdk.definitions.retry_policy import RetryDecision
+
+from extractors.base import AccountClosed, BadFile, PermissionMissing, RetiredMetric, Source, Throttled, TokenExpired, TooFewViewers
+from include.settings import LONDON
+
+START_DATE = datetime(2026, 1, 1, tzinfo=UTC)
+THROTTLED_DELAY = timedelta(minutes=15)
+LONGEST_DELAY = timedelta(hours=1)
+
+NEVER_RETRIED: list[type[BaseException] | str] = [
+    TokenExpired,
+    PermissionMissing,
+    RetiredMetric,
+    TooFewViewers,
+    AccountClosed,
+    BadFile,
+    "include.credentials.CredentialsMissing",
+    "include.publish.GateClosed",
+    "include.publish.NothingBuilt",
+    "include.registry.RegistryError",
+    "include.run_report.RunNotClean",
+    "include.warehouse.BuildFailed",
+]
+"""Another try in a minute finds the same: these need a person."""
+
+
+def longest_delay() -> timedelta:
+    """No retry waits longer. `INSIGHT_RETRY_SECONDS` shortens it where somebody is waiting at the screen (`make run`)."""
+    limit = os.environ.get("INSIGHT_RETRY_SECONDS")
+    return min(LONGEST_DELAY, timedelta(seconds=float(limit))) if limit else LONGEST_DELAY
+
+
+class PlatformRetryPolicy(ExceptionRetryPolicy):
+    """The rules below; and a throttle waits for the reset that the platform named, where it named one."""
+
+    def evaluate(self, exception: BaseException, try_number: int, max_tries: int, context: Any = None) -> RetryDecision:
+        decision = super().evaluate(exception, try_number, max_tries, context)
+        if isinstance(exception, Throttled):
+            named = exception.reset_seconds
+            delay = THROTTLED_DELAY if named is None else timedelta(seconds=named)
+            return RetryDecision.retry(min(delay, longest_delay()), f"Throttled, {'reset not named' if named is None else 'reset named'}")
+        return decision
+
+
+RETRY_POLICY = PlatformRetryPolicy(
+    rules=[
+        RetryRule(exception=NEVER_RETRIED, action=RetryAction.FAIL, reason="Another try finds the same; a person has to act"),
+        RetryRule(exception=Throttled, action=RetryAction.RETRY, retry_delay=THROTTLED_DELAY, reason="Throttled"),
+    ]
+)
+
+DEFAULT_ARGS: dict[str, Any] = {
+    "owner": "national-social-insight",
+    "retries": 2,
+    "retry_delay": min(timedelta(minutes=1), longest_delay()),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": longest_delay(),
+    "retry_policy": RETRY_POLICY,
+}
+
+RUN_PARAMS = {
+    "run_date": Param(
+        None, type=["null", "string"], format="date", description="Day to collect, YYYY-MM-DD; empty: the London day of the run"
+    ),
+}
+FORCES_PARAM = {
+    "forces": Param(None, type=["null", "array"], items={"type": "string"}, description="Only these force ids; empty: every force"),
+}
+BUILD_PARAMS = {
+    "as_of": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        description="As-of date, YYYY-MM-DD; empty: the London day of the run, or the newest accepted run date after an asset event",
+    ),
+}
+
+
+def accepted_asset(source: Source) -> Asset:
+    """The asset that says: this source has new accepted rows."""
+    return Asset(f"accepted/{source.name}")
+
+
+def run_date_of(context: Mapping[str, Any]) -> date:
+    """The day a run collects: its parameter, or the day in London of its logical date (of its start, where it has none)."""
+    asked = context["params"].get("run_date")
+    if asked:
+        return date.fromisoformat(asked)
+    moment: datetime = context.get("logical_date") or context["dag_run"].run_after
+    return moment.astimezone(LONDON).date()
+
+
+def as_of_date(context: Mapping[str, Any]) -> date:
+    """What the warehouse is built as of: the parameter, or the day in London of the run's logical date.
+
+    A run that an asset event started has no logical date: it takes the newest accepted run date.
+    """
+    from include.publish import newest_accepted_run_date
+
+    asked = context["params"].get("as_of")
+    if asked:
+        return date.fromisoformat(asked)
+    moment: datetime | None = context.get("logical_date")
+    if moment is not None:
+        return moment.astimezone(LONDON).date()
+    newest = newest_accepted_run_date()
+    if newest is None:
+        raise RunFailed("nothing has been accepted yet: there is no date to build as of")
+    return newest
+
+
+def validated(source: Source, context: Mapping[str, Any]) -> dict[str, Any]:
+    """Validates the run's records. Returns RunReport.to_dict(): tasks hand it on as JSON."""
+    from include.validation import validate_run
+
+    report = validate_run(source.name, run_date_of(context), data_docs=True)
+    print("\n".join(report.summary_lines()))
+    return report.to_dict()
+
+
+def failed_tasks(context: Mapping[str, Any]) -> list[str]:
+    """Tasks of this run that have failed so far, by id and map index (`collect_17`), sorted."""
+    run_id = context["dag_run"].run_id
+    states = context["ti"].get_task_states(dag_id=context["dag"].dag_id, run_ids=[run_id]).get(run_id, {})
+    return sorted(task for task, state in states.items() if state in ("failed", "upstream_failed"))
+
+
+class RunFailed(RuntimeError):
+    """Some tasks of a run failed. What the others collected is accepted all the same."""
+
+
+def require_all(report: dict[str, Any] | None, context: Mapping[str, Any]) -> None:
+    """The last task of every ingest: red, with the reason, when the run is not clean or any task before it failed.
+
+    `report`: RunReport.to_dict(), None where validation failed. Raises RunNotClean, RunFailed.
+    """
+    from include.run_report import RunReport, require_clean
+
+    if report is not None:
+        require_clean(RunReport.from_dict(report))
+    failed = failed_tasks(context)
+    if failed:
+        raise RunFailed(f"{len(failed)} tasks failed: {', '.join(failed)}")

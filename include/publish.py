@@ -1,0 +1,337 @@
+"""Publication: gates, a new version folder, and one rename that shows it to every reader.
+
+    published/versions/<publication_id>/warehouse.duckdb, parquet/<table>/<table>.parquet
+    published/current           → versions/<publication_id>     the only thing that ever changes
+    published/warehouse.duckdb  → current/warehouse.duckdb
+    published/parquet           → current/parquet
+
+A version is written under a name that ends in `.tmp`, synced and renamed; until `current` is renamed over, nobody reads it.
+Killed at any point, the old version stands, and the next publication removes what was left.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from include import contract, registry
+from include.settings import Home
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from expectations.publish_gates import Closed, PublishFacts
+
+KEEP_HOURS = 6
+"""A version stays this long after it was published, for readers that hold it open by its full path; the last two always stay."""
+
+PUBLICATIONS_COLUMNS = """
+    publication_id varchar, published_at timestamp with time zone, as_of_date date, contract_version integer, ingest_count bigint,
+    ingest_ids_sha256 varchar, ingest_ids varchar, table_rows varchar, is_simulated boolean
+"""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What was published. `rows`: by table."""
+
+    publication_id: str
+    published_at: datetime
+    as_of: date
+    ingest_ids: tuple[str, ...]
+    rows: dict[str, int]
+    is_simulated: bool
+    folder: Path
+
+
+class GateClosed(RuntimeError):
+    """The build is not fit to be published. Names gate, table, column and figures; what was published before stands."""
+
+    def __init__(self, as_of: date, reasons: Iterable[Closed]) -> None:
+        self.reasons = tuple(reasons)
+        lines = "\n".join(f"  {reason}" for reason in self.reasons)
+        super().__init__(f"the build as of {as_of} is not published, the publication before stands:\n{lines}")
+
+
+class NothingBuilt(RuntimeError):
+    """There is no build file."""
+
+
+def publish(as_of: date, home: Home | None = None) -> Publication:
+    """Publish the build of an as-of date. One publication at a time (a file lock). Raises GateClosed, NothingBuilt."""
+    import duckdb
+    from filelock import FileLock
+
+    from expectations.publish_gates import closed
+
+    home = home or Home.current()
+    if not home.build_file.is_file():
+        raise NothingBuilt(f"{home.build_file} does not exist: build the warehouse first")
+    home.locks.mkdir(parents=True, exist_ok=True)
+    with FileLock(home.locks / "publish.lock"):
+        _remove_leftovers(home)
+        with duckdb.connect(str(home.build_file), read_only=True) as build:
+            build.execute("set TimeZone = 'UTC'")
+            reasons = closed(gate_facts(build, as_of, home), contract.FRESH_WITHIN_DAYS)
+            if reasons:
+                raise GateClosed(as_of, reasons)
+            rows = {table.name: _count(build, f"{contract.SCHEMA}.{table.name}") for table in contract.TABLES}
+            is_simulated = any(_any_simulated(build, table.name) for table in contract.TABLES)
+        ingest_ids = accepted_ingest_ids(as_of, home)
+        now = _after(current_version(home), datetime.now(UTC))
+        publication_id = f"{now:%Y%m%dT%H%M%S%f}Z-{_digest(ingest_ids)[:8]}"
+        folder = _versions(home) / publication_id
+        publication = Publication(publication_id, now, as_of, ingest_ids, rows, is_simulated, folder)
+        _write_version(publication, home)
+        _switch(publication_id, home)
+        _remove_old(home, now)
+    return publication
+
+
+def gate_facts(build: duckdb.DuckDBPyConnection, as_of: date, home: Home) -> PublishFacts:
+    """The facts that the gates judge, from the build file, accepted data, the registry and the publication before."""
+    import pandas as pd
+
+    from expectations.publish_gates import PublishFacts
+
+    before = rows_before(home)
+    found = {row[0] for row in build.execute("select table_name from duckdb_tables() where schema_name = ?", [contract.SCHEMA]).fetchall()}
+    expected = {table.name for table in contract.TABLES}
+    presence = [(name, int(name in expected), int(name in found)) for name in sorted(expected | found)]
+    everyone = set(registry.current().force_ids)
+    rows: list[tuple[Any, ...]] = []
+    columns: list[tuple[Any, ...]] = []
+    forces: list[tuple[Any, ...]] = []
+    freshness: list[tuple[Any, ...]] = []
+    for table in (each for each in contract.TABLES if each.name in found):
+        name = f"{contract.SCHEMA}.{table.name}"
+        count = _count(build, name)
+        is_fed = table.fed_by is None or _has_accepted(table.fed_by, home)
+        least = 0 if table.may_be_empty or not is_fed else 1
+        # rounded up: 9.1 rows are 10 rows
+        kept = -int(-before.get(table.name, 0) * contract.KEEPS_ROWS_SHARE // 1)
+        rows.append((table.name, count, before.get(table.name, 0), max(least, kept)))
+        if not count or not is_fed:
+            continue
+        columns += [(table.name, column, count, filled) for column, filled in _filled(build, table)]
+        if table.every_force:
+            there = {row[0] for row in build.execute(f"select distinct force_id from {name}").fetchall()}  # noqa: S608
+            absent = sorted(everyone - there)
+            forces.append((table.name, len(everyone) - len(absent), len(everyone), ", ".join(absent)))
+        if table.newest:
+            newest = _one(build, f"select cast(max({table.newest}) as date) from {name}")  # noqa: S608
+            age = None if newest is None else float((as_of - newest).days)
+            freshness.append((table.name, table.newest, str(newest), age))
+    return PublishFacts(
+        presence=pd.DataFrame(presence, columns=["table", "expected", "found"]),
+        rows=pd.DataFrame(rows, columns=["table", "rows", "rows_before", "at_least"]),
+        columns=pd.DataFrame(columns, columns=["table", "column", "rows", "filled"]),
+        forces=pd.DataFrame(forces, columns=["table", "forces", "expected_forces", "absent"]),
+        freshness=pd.DataFrame(freshness, columns=["table", "column", "newest", "age_days"]).astype({"age_days": "float64"}),
+    )
+
+
+def current_version(home: Home | None = None) -> Path | None:
+    """The folder of the version that readers see now; None before the first publication."""
+    link = (home or Home.current()).published / "current"
+    return link.resolve() if link.is_symlink() and link.exists() else None
+
+
+def rows_before(home: Home | None = None) -> dict[str, int]:
+    """Rows by table of the publication that stands; empty before the first."""
+    import duckdb
+
+    version = current_version(home)
+    if version is None:
+        return {}
+    with duckdb.connect(str(version / "warehouse.duckdb"), read_only=True) as connection:
+        last = f"select table_rows from {contract.SCHEMA}.{contract.PUBLICATIONS} order by publication_id desc limit 1"  # noqa: S608
+        return json.loads(str(_one(connection, last)))
+
+
+def accepted_ingest_ids(as_of: date, home: Home | None = None) -> tuple[str, ...]:
+    """The ingests of run dates up to the as-of date that have accepted rows of a record kind, sorted."""
+    import duckdb
+
+    from include.records import RECORD_KINDS
+
+    home = home or Home.current()
+    found: set[str] = set()
+    with duckdb.connect() as connection:
+        for kind in RECORD_KINDS:
+            files = [str(path) for path in sorted((home.accepted / kind).glob("*/*.parquet"))]
+            if files:
+                query = "select distinct ingest_id from read_parquet(?) where run_date <= ?"
+                found |= {row[0] for row in connection.execute(query, [files, as_of]).fetchall()}
+    return tuple(sorted(found))
+
+
+def newest_accepted_run_date(home: Home | None = None) -> date | None:
+    """The newest run date of which anything was validated; None before the first run."""
+    import duckdb
+
+    files = [str(path) for path in sorted(((home or Home.current()).accepted / "conservation").glob("*/*.parquet"))]
+    if not files:
+        return None
+    with duckdb.connect() as connection:
+        return connection.execute("select max(run_date) from read_parquet(?)", [files]).fetchall()[0][0]
+
+
+def _write_version(publication: Publication, home: Home) -> None:
+    """The version folder, complete and synced, under its final name."""
+    import duckdb
+
+    previous = current_version(home)
+    temporary = publication.folder.with_name(f"{publication.publication_id}.tmp")
+    temporary.mkdir(parents=True)
+    with duckdb.connect(str(temporary / "warehouse.duckdb")) as new:
+        new.execute("set TimeZone = 'UTC'")
+        new.execute(f"create schema {contract.SCHEMA}")
+        new.execute(f"attach '{home.build_file}' as build (read_only)")
+        for table in contract.TABLES:
+            order = ", ".join(table.key)
+            new.execute(
+                f"create table {contract.SCHEMA}.{table.name} as select * from build.{contract.SCHEMA}.{table.name} order by {order}"  # noqa: S608
+            )
+        _copy_comments(new)
+        new.execute("detach build")
+        _write_publications(new, publication, previous)
+        for name in contract.published_tables():
+            target = temporary / "parquet" / name
+            target.mkdir(parents=True)
+            new.execute(f"copy {contract.SCHEMA}.{name} to '{target / name}.parquet' (format parquet, compression zstd)")
+        new.execute("checkpoint")
+    _sync_tree(temporary)
+    temporary.rename(publication.folder)
+    _sync(publication.folder.parent)
+
+
+def _write_publications(new: duckdb.DuckDBPyConnection, publication: Publication, previous: Path | None) -> None:
+    table = f"{contract.SCHEMA}.{contract.PUBLICATIONS}"
+    new.execute(f"create table {table} ({PUBLICATIONS_COLUMNS})")
+    if previous is not None:
+        new.execute(f"attach '{previous / 'warehouse.duckdb'}' as previous (read_only)")
+        new.execute(f"insert into {table} by name select * from previous.{table} order by publication_id")  # noqa: S608
+        new.execute("detach previous")
+    new.execute(
+        f"insert into {table} values (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        [
+            publication.publication_id,
+            publication.published_at,
+            publication.as_of,
+            contract.CONTRACT_VERSION,
+            len(publication.ingest_ids),
+            _digest(publication.ingest_ids),
+            json.dumps(publication.ingest_ids),
+            json.dumps(publication.rows),
+            publication.is_simulated,
+        ],
+    )
+    new.execute(f"comment on table {table} is 'Grain: one publication of this warehouse, the newest with the highest publication_id.'")
+
+
+def _copy_comments(new: duckdb.DuckDBPyConnection) -> None:
+    """What dbt wrote about tables and columns goes with them."""
+    where = f"database_name = 'build' and schema_name = '{contract.SCHEMA}' and comment is not null"
+    for table, text in new.execute(f"select table_name, comment from duckdb_tables() where {where}").fetchall():  # noqa: S608
+        new.execute(f'comment on table {contract.SCHEMA}."{table}" is {_quoted(text)}')
+    listed = f"select table_name, column_name, comment from duckdb_columns() where {where}"  # noqa: S608
+    for table, column, text in new.execute(listed).fetchall():
+        new.execute(f'comment on column {contract.SCHEMA}."{table}"."{column}" is {_quoted(text)}')
+
+
+def _switch(publication_id: str, home: Home) -> None:
+    """The one rename. Links are relative, so that the folder can be moved or mounted elsewhere."""
+    for name in ("warehouse.duckdb", "parquet"):
+        link = home.published / name
+        if not link.is_symlink():
+            link.symlink_to(Path("current") / name)
+    temporary = home.published / "current.tmp"
+    temporary.symlink_to(Path("versions") / publication_id)
+    temporary.replace(home.published / "current")
+    _sync(home.published)
+
+
+def _remove_leftovers(home: Home) -> None:
+    """What a killed publication left: half versions, complete ones that were never shown, a link under its temporary name."""
+    (home.published / "current.tmp").unlink(missing_ok=True)
+    current = current_version(home)
+    for folder in _versions(home).glob("*"):
+        if folder.suffix == ".tmp" or (current is not None and folder.name > current.name):
+            shutil.rmtree(folder)
+
+
+def _remove_old(home: Home, now: datetime) -> None:
+    versions = sorted(folder for folder in _versions(home).iterdir() if folder.is_dir())
+    for folder in versions[:-2]:
+        if _published_at(folder.name) < now - timedelta(hours=KEEP_HOURS):
+            shutil.rmtree(folder)
+
+
+def _after(version: Path | None, now: datetime) -> datetime:
+    """A moment later than the publication that stands, also when the machine's clock was set back: ids are in order."""
+    return now if version is None else max(now, _published_at(version.name) + timedelta(microseconds=1))
+
+
+def _published_at(publication_id: str) -> datetime:
+    return datetime.strptime(publication_id.split("Z-")[0], "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
+
+
+def _versions(home: Home) -> Path:
+    return home.published / "versions"
+
+
+def _has_accepted(kind: str, home: Home) -> bool:
+    import pyarrow.parquet as pq
+
+    return any(pq.read_metadata(path).num_rows for path in (home.accepted / kind).glob("*/*.parquet"))
+
+
+def _filled(build: duckdb.DuckDBPyConnection, table: contract.ContractTable) -> list[tuple[str, int]]:
+    """Values that are not null, by column; without the columns that may be null."""
+    listed = "select column_name from duckdb_columns() where schema_name = ? and table_name = ? order by column_index"
+    names = [row[0] for row in build.execute(listed, [contract.SCHEMA, table.name]).fetchall() if row[0] not in table.may_be_null]
+    counted = ", ".join(f'count("{name}")' for name in names)
+    counts = build.execute(f"select {counted} from {contract.SCHEMA}.{table.name}").fetchall()[0]  # noqa: S608
+    return list(zip(names, counts, strict=True))
+
+
+def _any_simulated(build: duckdb.DuckDBPyConnection, name: str) -> bool:
+    return bool(_one(build, f"select coalesce(bool_or(is_simulated), false) from {contract.SCHEMA}.{name}"))  # noqa: S608
+
+
+def _count(connection: duckdb.DuckDBPyConnection, name: str) -> int:
+    return int(str(_one(connection, f"select count(*) from {name}")))  # noqa: S608
+
+
+def _one(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
+    return connection.execute(query).fetchall()[0][0]
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _digest(ingest_ids: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(ingest_ids).encode()).hexdigest()
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sync_tree(folder: Path) -> None:
+    for path in sorted(folder.rglob("*"), reverse=True):
+        _sync(path)
+    _sync(folder)
