@@ -236,3 +236,24 @@ def to_table(kind_name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
                 defects.append(f"{name}: {wrong}")
         columns["_defect"].append("; ".join(defects) or None)
     return pa.table(columns, schema=schema)
+
+
+def batch_to_table(kind_name: str, columns: Mapping[str, Any], length: int) -> pa.Table:
+    """Columns of one kind as an Arrow table of its record schema, for what is too large for `to_table`.
+
+    columns: `length` values of the column's type (a list or an Arrow array), or one value for all rows; a missing column is
+    null. The caller has checked the values: one of a wrong type raises ArrowInvalid, an unknown column KeyError.
+    """
+    schema = ALL_KINDS[kind_name].record_schema
+    unknown = columns.keys() - set(schema.names)
+    if unknown:
+        raise KeyError(f"record kind {kind_name} has no column {', '.join(sorted(unknown))}")
+    arrays = []
+    for column in schema:
+        value = columns.get(column.name)
+        if isinstance(value, pa.Array | pa.ChunkedArray | list):
+            array = pa.array(value, column.type) if isinstance(value, list) else value.cast(column.type)
+        else:
+            array = pa.repeat(pa.scalar(value, column.type), length)
+        arrays.append(array)
+    return pa.table(arrays, schema=schema)
