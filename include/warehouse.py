@@ -83,7 +83,7 @@ class BuildReport:
         lines += [f"  statistics.{name}: {rows:,} rows" for name, rows in self.statistics.items()]
         lines += [f"  marts.{name}: {rows:,} rows" for name, rows in self.rows().items()]
         lines += [f"  warning: {node.name}: {_first_lines(node.message)}" for node in self.warnings]
-        lines += [f"  {node.status}: {node.name}: {_first_lines(node.message)}" for node in self.failed]
+        lines += [f"  {node.status}: {node.name}: {_first_lines(node.message)}" for node in self.failed if node.status != "skipped"]
         return lines
 
 
@@ -96,13 +96,13 @@ class BuildFailed(RuntimeError):
         skipped = []
         for node in report.failed if report else ():
             if node.status == "skipped":
-                skipped.append(node.name)
+                skipped += [node.name] if node.relation else []
                 continue
             lines.append(f"  {node.resource_type} {node.name} ({node.status}): {_first_lines(node.message)}")
             if node.compiled_sql:
                 lines.append(f"    compiled SQL: {node.compiled_sql}")
         if skipped:
-            lines.append(f"  skipped because of these: {', '.join(skipped)}")
+            lines.append(f"  not built because of these: {', '.join(skipped)}")
         super().__init__("\n".join(lines))
 
 
@@ -283,5 +283,4 @@ def _table_rows(build_file: Path) -> dict[str, int]:
         return {}
     with duckdb.connect(str(build_file), read_only=True) as connection:
         tables = connection.execute("select schema_name, table_name from duckdb_tables() where not internal").fetchall()
-        counts = [f'select \'{schema}.{table}\', count(*) from "{schema}"."{table}"' for schema, table in tables]
-        return dict(connection.execute(" union all ".join(counts)).fetchall()) if counts else {}
+        return {f"{schema}.{table}": len(connection.table(f"{schema}.{table}")) for schema, table in tables}

@@ -5,7 +5,7 @@ with weighted as (
         wave,
         force_id,
         sum(weight * respondents) as residents
-    from {{ source('statistics', 'survey_weights') }}
+    from {{ ref('stg_survey_weights') }}
     group by wave, force_id
 
 )

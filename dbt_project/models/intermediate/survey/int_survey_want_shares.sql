@@ -9,7 +9,7 @@ with weighted as (
         counts.positive_n,
         weights.weight
     from {{ ref('int_survey_want_counts') }} as counts
-    inner join {{ source('statistics', 'survey_weights') }} as weights
+    inner join {{ ref('stg_survey_weights') }} as weights
         on
             counts.wave = weights.wave
             and counts.force_id = weights.force_id

@@ -12,7 +12,7 @@ with watched as (
 
 trends as (
 
-    select * from {{ source('statistics', 'horizon_statistics') }}
+    select * from {{ ref('stg_horizon_statistics') }}
 
 )
 
