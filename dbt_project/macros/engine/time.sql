@@ -1,0 +1,36 @@
+{# What DuckDB says in its own way about time; another engine gets its own version here and nowhere else. #}
+
+{# The date of an instant in a time zone. #}
+{% macro local_date(instant, time_zone) -%}
+cast(timezone({{ time_zone }}, {{ instant }}) as date)
+{%- endmacro %}
+
+
+{# The instant at which a date begins in a time zone. #}
+{% macro start_of_day(day, time_zone) -%}
+timezone({{ time_zone }}, cast({{ day }} as timestamp))
+{%- endmacro %}
+
+
+{# An instant some hours later: elapsed hours, also over a clock change. #}
+{% macro plus_hours(instant, hours) -%}
+({{ instant }} + to_hours({{ hours }}))
+{%- endmacro %}
+
+
+{# Elapsed hours between two instants, with their fraction. #}
+{% macro hours_between(earlier, later) -%}
+(epoch_us({{ later }}) - epoch_us({{ earlier }})) / 3600000000.0
+{%- endmacro %}
+
+
+{# A date some days later. #}
+{% macro plus_days(day, days) -%}
+({{ day }} + cast({{ days }} as integer))
+{%- endmacro %}
+
+
+{# A table of the first days of the months from one date to another, column `month`. #}
+{% macro months_between(first_day, last_day) -%}
+select cast(unnest(generate_series(date_trunc('month', {{ first_day }}), date_trunc('month', {{ last_day }}), interval 1 month)) as date) as month
+{%- endmacro %}

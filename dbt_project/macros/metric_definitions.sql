@@ -1,0 +1,53 @@
+{#
+  Numbers of a post that are read at the reading age. Each becomes a column of int_post_readings (value, version, is it provisional),
+  filled from platform_metric_map.
+#}
+{% macro post_readings() -%}
+{{ return(['reactions', 'comments', 'shares', 'views', 'impressions_legacy', 'reach_unique']) }}
+{%- endmacro %}
+
+
+{#
+  The metrics that are computed, each defined once. A metric that sums over posts needs nothing but its entry here and its row in the
+  seed `metrics`, whose `grains` and `additivity` say where it goes.
+
+  inputs       mapped metrics without which a platform does not have this one
+  readings     the post readings among them: what makes a value provisional
+  numerator    of one post; denominator: of one post, for ratios
+#}
+{% macro post_metrics() -%}
+{{ return([
+    {'metric': 'posts_published', 'inputs': [], 'readings': [], 'numerator': '1'},
+    {'metric': 'views', 'inputs': ['views'], 'readings': ['views'], 'numerator': 'views'},
+    {'metric': 'impressions_legacy', 'inputs': ['impressions_legacy'], 'readings': ['impressions_legacy'],
+     'numerator': 'impressions_legacy'},
+    {'metric': 'interactions', 'inputs': ['reactions', 'comments', 'shares'], 'readings': ['reactions', 'comments', 'shares'],
+     'numerator': 'interactions'},
+    {'metric': 'engagement_rate_by_followers', 'inputs': ['reactions', 'comments', 'shares', 'followers_end'],
+     'readings': ['reactions', 'comments', 'shares'], 'numerator': 'interactions', 'denominator': 'followers_at_posting'},
+]) }}
+{%- endmacro %}
+
+
+{# The metrics that rest on accounts instead of posts, with their inputs; their sums are in int_month_accounts. #}
+{% macro account_metrics() -%}
+{{ return([
+    {'metric': 'followers_end', 'inputs': ['followers_end']},
+    {'metric': 'followers_per_1k_population', 'inputs': ['followers_end']},
+    {'metric': 'metric_coverage', 'inputs': []},
+]) }}
+{%- endmacro %}
+
+
+{#
+  What a sum is worth. observed_n of expected_n units have a value; missing_n lack one and will not get it; provisional_n will change.
+  A value that cannot be formed at all is missing.
+#}
+{% macro sum_status(value, missing_n, provisional_n, is_open) -%}
+case
+    when {{ value }} is null then 'missing'
+    when {{ missing_n }} > 0 then 'partial'
+    when {{ provisional_n }} > 0 or {{ is_open }} then 'provisional'
+    else 'ok'
+end
+{%- endmacro %}

@@ -1,0 +1,50 @@
+{# The project's rules about time, once each. docs/architecture.md, "Time". #}
+
+{% macro london() -%} 'Europe/London' {%- endmacro %}
+
+
+{% macro london_date(instant) -%}
+{{ local_date(instant, london() | trim) }}
+{%- endmacro %}
+
+
+{% macro london_month(instant) -%}
+cast(date_trunc('month', {{ london_date(instant) }}) as date)
+{%- endmacro %}
+
+
+{# The last day of a month that is given by its first. #}
+{% macro last_day_of(month) -%}
+cast({{ month }} + interval 1 month - interval 1 day as date)
+{%- endmacro %}
+
+
+{#
+  The day for which an answer counts: its run date, if it was seen on that date or within 12 hours after its end (London),
+  else the London date on which it was seen. A late run never stamps today's figure on an old day.
+#}
+{% macro asked_on(observed_at, run_date) -%}
+case
+    when
+        {{ observed_at }} >= {{ start_of_day(run_date, london() | trim) }}
+        and {{ observed_at }} < {{ plus_hours(start_of_day(plus_days(run_date, 1), london() | trim), 12) }}
+        then {{ run_date }}
+    else {{ london_date(observed_at) }}
+end
+{%- endmacro %}
+
+
+{# A post is read from 7 × 24 to 14 × 24 hours after publication, both ends included. #}
+{% macro reading_starts_at(published_at) -%}
+{{ plus_hours(published_at, 7 * 24) }}
+{%- endmacro %}
+
+{% macro reading_ends_at(published_at) -%}
+{{ plus_hours(published_at, 14 * 24) }}
+{%- endmacro %}
+
+
+{# The first instant at which a daily total is settled: the platform's lag after the end of its day, in its own time zone. #}
+{% macro settled_from(metric_date, time_zone, lag_hours) -%}
+{{ plus_hours(start_of_day(plus_days(metric_date, 1), time_zone), lag_hours) }}
+{%- endmacro %}

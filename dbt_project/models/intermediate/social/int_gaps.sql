@@ -1,0 +1,104 @@
+with attempts as (
+
+    select * from {{ ref('stg_collection') }}
+
+),
+
+planned as (
+
+    select * from {{ ref('stg_plan') }}
+
+),
+
+holes as (
+
+    select
+        platform,
+        account_id,
+        object_id,
+        run_date,
+        subject,
+        min(source) as source,
+        min(force_id) as force_id,
+        {{ last_value_by('cause', 'recorded_at') }} as cause,
+        {{ last_value_by('detail', 'recorded_at') }} as detail,
+        min(recorded_at) as first_seen_at,
+        max(recorded_at) as last_seen_at,
+        bool_or(is_simulated) as is_simulated
+    from attempts
+    where outcome = 'gap'
+    group by platform, account_id, object_id, run_date, subject
+
+),
+
+-- a later attempt that brought the thing itself, everything, or (where nothing at all had come) anything, closes the hole
+closings as (
+
+    select
+        holes.platform,
+        holes.account_id,
+        holes.object_id,
+        holes.run_date,
+        holes.subject,
+        min(attempts.recorded_at) as closed_at
+    from holes
+    inner join attempts
+        on
+            holes.platform = attempts.platform
+            and holes.account_id = attempts.account_id
+            and holes.run_date = attempts.run_date
+    where
+        attempts.outcome = 'collected'
+        and attempts.recorded_at > holes.last_seen_at
+        and (
+            holes.subject = '*'
+            or attempts.subject = '*'
+            or (attempts.subject = holes.subject and coalesce(attempts.object_id, holes.object_id, '') = coalesce(holes.object_id, ''))
+        )
+    group by holes.platform, holes.account_id, holes.object_id, holes.run_date, holes.subject
+
+),
+
+never_tried as (
+
+    select planned.* from planned
+    left join attempts
+        on
+            planned.platform = attempts.platform
+            and planned.account_id = attempts.account_id
+            and planned.run_date = attempts.run_date
+    where attempts.account_id is null
+
+)
+
+select
+    holes.*,
+    closings.closed_at is null as is_open,
+    closings.closed_at
+from holes
+left join closings
+    on
+        holes.platform = closings.platform
+        and holes.account_id = closings.account_id
+        and holes.run_date = closings.run_date
+        and holes.subject = closings.subject
+        and coalesce(holes.object_id, '') = coalesce(closings.object_id, '')
+
+union all
+
+select
+    platform,
+    account_id,
+    cast(null as varchar) as object_id,
+    run_date,
+    '*' as subject,
+    source,
+    force_id,
+    'not_collected' as cause,
+    'planned, and no attempt left an answer' as detail,
+    planned_at as first_seen_at,
+    planned_at as last_seen_at,
+    is_simulated,
+    true as is_open,
+    cast(null as timestamptz) as closed_at
+from never_tried

@@ -1,0 +1,102 @@
+-- what rests on accounts and their runs
+with follower_sums as (
+
+    select
+        platform,
+        force_id,
+        month,
+        -- a force's count needs all of its accounts
+        case when count(followers) = count(*) then sum(followers) end as followers,
+        count(*) as expected_n,
+        count(followers) as observed_n
+    from {{ ref('int_month_account_states') }}
+    where is_open_at_end
+    group by platform, force_id, month
+
+),
+
+runs as (
+
+    select
+        platform,
+        force_id,
+        cast(date_trunc('month', run_date) as date) as month,
+        count(*) as planned_n,
+        count(*) filter (where is_collected) as collected_n
+    from {{ ref('int_account_runs') }}
+    group by platform, force_id, cast(date_trunc('month', run_date) as date)
+
+),
+
+residents as (
+
+    select
+        force_id,
+        {{ last_value_by('population_all_ages', 'year') }} as population_all_ages
+    from {{ ref('force_population') }}
+    group by force_id
+
+),
+
+followers as (
+
+    select
+        platform,
+        force_id,
+        month,
+        'followers_end' as metric,
+        cast(followers as double) as numerator,
+        cast(null as double) as denominator,
+        observed_n as base_n,
+        expected_n,
+        observed_n,
+        expected_n - observed_n as missing_n,
+        true as is_applicable
+    from follower_sums
+
+),
+
+per_head as (
+
+    select
+        follower_sums.platform,
+        follower_sums.force_id,
+        follower_sums.month,
+        'followers_per_1k_population' as metric,
+        1000 * cast(follower_sums.followers as double) as numerator,
+        cast(residents.population_all_ages as double) as denominator,
+        follower_sums.observed_n as base_n,
+        follower_sums.expected_n,
+        follower_sums.observed_n,
+        follower_sums.expected_n - follower_sums.observed_n as missing_n,
+        forces.per_head_is_meaningful as is_applicable
+    from follower_sums
+    inner join {{ ref('forces') }} as forces on follower_sums.force_id = forces.force_id
+    inner join residents on follower_sums.force_id = residents.force_id
+
+),
+
+-- the share of account runs that were collected; what it lacks is its content, so it is itself never partial
+coverage as (
+
+    select
+        platform,
+        force_id,
+        month,
+        'metric_coverage' as metric,
+        cast(collected_n as double) as numerator,
+        cast(planned_n as double) as denominator,
+        planned_n as base_n,
+        planned_n as expected_n,
+        collected_n as observed_n,
+        0 as missing_n,
+        true as is_applicable
+    from runs
+
+)
+
+select * from followers
+union all
+select * from per_head
+union all
+select * from coverage

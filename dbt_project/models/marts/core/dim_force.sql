@@ -1,0 +1,35 @@
+with forces as (
+
+    select * from {{ ref('forces') }}
+
+),
+
+ranked_populations as (
+
+    select
+        *,
+        row_number() over (partition by force_id order by year desc) as recency
+    from {{ ref('force_population') }}
+
+)
+
+select
+    forces.force_id,
+    forces.official_name,
+    forces.other_name,
+    forces.pfa_code,
+    forces.pfa_name,
+    forces.region,
+    forces.country,
+    forces.website,
+    populations.population_all_ages,
+    populations.population_16_plus,
+    populations.year as population_year,
+    forces.per_head_is_meaningful,
+    forces.per_head_note,
+    false as is_simulated
+from forces
+left join ranked_populations as populations
+    on
+        forces.force_id = populations.force_id
+        and populations.recency = 1
