@@ -109,6 +109,7 @@ class HttpClient:
         self._timeouts = (connect_timeout_seconds, read_timeout_seconds)
         self._largest_answer_bytes = largest_answer_bytes
         self._backoff = wait_random_exponential(multiplier=0.5, max=30)  # full jitter
+        self._slow_backoff = wait_random_exponential(multiplier=2, max=60)
         self._session = requests.Session()
         self._session.auth = _Bearer(access.token)
         self._session.headers["User-Agent"] = f"police-social-insight/0.1 (+{contact})"
@@ -166,13 +167,13 @@ class HttpClient:
 
     def _is_worth_asking_again(self, attempt: _Try) -> bool:
         if isinstance(attempt.error, Throttled):
-            return attempt.error.reset_seconds is not None and attempt.error.reset_seconds <= self._reset_limit_seconds
+            return (attempt.error.reset_seconds or 0.0) <= self._reset_limit_seconds
         return attempt.error is not None and attempt.error.ask_again
 
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.result().error if state.outcome else None
-        if isinstance(error, Throttled) and error.reset_seconds is not None:
-            return max(error.reset_seconds, self._backoff(state))  # platforms round down: 0 minutes may mean 50 seconds
+        if isinstance(error, Throttled):  # named: platforms round down, 0 minutes may mean 50 seconds; not named: wait longer
+            return max(error.reset_seconds or 0.0, self._slow_backoff(state))
         return self._backoff(state)
 
     def _tell(self, endpoint: str, account_id: str | None, state: RetryCallState) -> None:

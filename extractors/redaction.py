@@ -21,7 +21,7 @@ SECRET_NAME = re.compile(r"(^|_)(token|secret|password|api_?key|authorization|si
 
 NOT_SECRET = frozenset({"__paging_token"})
 
-META_TOKEN = re.compile(r"\bEAA[A-Za-z0-9]{20,}")
+META_TOKEN = re.compile(r"\bEAA[A-Za-z0-9_-]{20,}")
 """How Meta's tokens begin; error messages quote them."""
 
 PEOPLE = frozenset({"from", "message_tags", "story", "story_tags", "with_tags", "tagged_users", "admin_creator", "owner_user"})

@@ -1,0 +1,86 @@
+"""Where a source is asked and with what: the Airflow connection named like the source, in Airflow and without it.
+
+    AIRFLOW_CONN_FACEBOOK='{"conn_type": "http", "host": "https://graph.facebook.com", "extra": {"tokens": {"gwent": "…"}}}'
+
+host: the base URL. extra.tokens: a token for each force; password: one token for all that have none of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from extractors.base import Access, Secret
+
+
+class CredentialsMissing(RuntimeError):
+    """There is no connection, or it lacks something. The message says what to set."""
+
+
+@dataclass(frozen=True)
+class SourceAccess:
+    """One source's connection."""
+
+    source: str
+    base_url: str
+    tokens: Mapping[str, Secret] = field(default_factory=dict, repr=False)
+    token_for_all: Secret | None = field(default=None, repr=False)
+
+    def for_force(self, force_id: str) -> Access:
+        """Base URL and token of one force. Raises CredentialsMissing."""
+        token = self.tokens.get(force_id, self.token_for_all)
+        if token is None:
+            raise CredentialsMissing(
+                f"connection {self.source!r} has no token for {force_id}: set extra.tokens.{force_id}, or the password for all"
+            )
+        return Access(self.base_url, token)
+
+
+def access(source: str) -> SourceAccess:
+    """The connection of a source. Raises CredentialsMissing.
+
+    A connection in the environment is read without Airflow, whose import takes seconds; any other by Airflow.
+    """
+    text = os.environ.get(f"AIRFLOW_CONN_{source.upper()}", "").strip()
+    if text.startswith("{"):
+        try:
+            return _read(source, json.loads(text))
+        except json.JSONDecodeError as error:
+            raise CredentialsMissing(
+                f"AIRFLOW_CONN_{source.upper()} is not readable JSON (line {error.lineno}, column {error.colno})"
+            ) from None
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowException
+
+    try:
+        connection = BaseHook.get_connection(source)
+    except AirflowException:
+        raise CredentialsMissing(
+            f"there is no connection {source!r}: add it in Airflow (Admin, Connections), or set AIRFLOW_CONN_{source.upper()} to "
+            '{"conn_type": "http", "host": "<base URL>", "extra": {"tokens": {"<force_id>": "<token>"}}}'
+        ) from None
+    names = ("host", "schema", "port", "password", "extra")
+    return _read(source, {name: getattr(connection, name) for name in names})
+
+
+def _read(source: str, connection: Mapping[str, Any]) -> SourceAccess:
+    host = str(connection.get("host") or "").rstrip("/")
+    if not host:
+        raise CredentialsMissing(f"connection {source!r} has no host: set it to the base URL")
+    if "://" not in host:
+        host = f"{connection.get('schema') or 'https'}://{host}"
+    if connection.get("port") and ":" not in host.partition("://")[2]:
+        host = f"{host}:{connection['port']}"
+    extra = connection.get("extra") or {}
+    try:
+        extra = json.loads(extra) if isinstance(extra, str) else extra
+        tokens = {force: Secret(token) for force, token in dict(extra.get("tokens") or {}).items() if token}
+    except (ValueError, AttributeError, TypeError):
+        raise CredentialsMissing(
+            f'connection {source!r}: extra must be JSON like {{"tokens": {{"<force_id>": "<token>"}}}}'
+        ) from None
+    password = connection.get("password")
+    return SourceAccess(source, host, tokens, Secret(password) if password else None)
