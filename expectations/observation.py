@@ -1,0 +1,71 @@
+"""The suite of `observation` records: one number the platform reported."""
+
+import pandas as pd
+
+from expectations.rules import (
+    UNMAPPED_FIELD,
+    Facts,
+    Rule,
+    known_account,
+    known_force,
+    not_negative,
+    one_of,
+    plausible_time,
+    provenance,
+    required,
+    rule,
+    time_bounds,
+    typed,
+)
+
+ORIGINS = ("reported", "absent_is_zero")
+
+
+def prepare(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
+    """Adds `_field` (the number's full name, null where a part is missing) and what a daily number must have beside it."""
+    breakdown, breakdown_value = frame["breakdown"].fillna(""), frame["breakdown_value"].fillna("")
+    split = (" " + breakdown + "=" + breakdown_value).where((breakdown != "") | (breakdown_value != ""), "")
+    name = frame["platform"] + " " + frame["object_type"] + " " + frame["source_field"] + " " + frame["period"] + split
+    daily = frame["period"] == "day"
+    dated = frame["metric_date"].notna() & frame["day_tz"].notna()
+    return time_bounds(frame).assign(
+        _field=name,
+        _day_missing=pd.Series("day", frame.index).where(daily & ~dated),
+        _zero=frame["value"].where(frame["origin"] == "absent_is_zero"),
+    )
+
+
+def rules(facts: Facts) -> list[Rule]:
+    import great_expectations.expectations as gxe
+
+    return [
+        # first of all: of a field that nobody has mapped, nothing can be said about type or sign
+        one_of(
+            UNMAPPED_FIELD,
+            "_field",
+            facts.mapped_fields,
+            f"{{_field}} is not in the seed platform_metric_map on {facts.run_date}",
+        ),
+        typed(),
+        *provenance(),
+        *required("platform", "force_id", "account_id", "object_type", "object_id", "source_field", "period", "value", "origin"),
+        known_force(facts),
+        known_account(facts),
+        one_of("origin_unknown", "origin", ORIGINS, "origin {origin} is neither reported nor absent_is_zero"),
+        rule(
+            "zero_expected",
+            "absent_is_zero, but the value is {value:g}",
+            gxe.ExpectColumnValuesToBeInSet,
+            column="_zero",
+            value_set=[0],
+        ),
+        not_negative("value"),
+        rule(
+            "day_missing",
+            "a number of a day needs metric_date and day_tz",
+            gxe.ExpectColumnValuesToBeNull,
+            column="_day_missing",
+        ),
+        one_of("day_tz_unknown", "day_tz", facts.day_zones, "day_tz {day_tz} is no platform's (seed platforms)"),
+        *plausible_time("metric_date"),
+    ]

@@ -1,0 +1,193 @@
+"""What a rule is, what rules may know, and the rules that several record kinds share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from include.registry import Registry
+
+if TYPE_CHECKING:
+    from great_expectations.expectations import Expectation
+
+UNMAPPED_FIELD = "unmapped_field"
+WRONG_TYPE = "wrong_type"
+
+EARLIEST = pd.Timestamp(2004, 1, 1)
+"""No platform in the register is older; a time before this is an unset clock or a misread number."""
+
+CLOCK_TOLERANCE = pd.Timedelta(days=1)
+"""How far after its observation a time may lie: platforms' days and clocks run ahead of UTC by less than this."""
+
+UNSAFE_URL = r"(?i)^[a-z]+://[^/?#]*@|[?&#](?:access_token|token|api_key|appsecret_proof|client_secret|secret|password|signature)="
+FORMULA = "^[=+@\t\r-]"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One named rule. `reason` is for people; `{column}` in it is filled from the bad row, so it names no column about a person."""
+
+    name: str
+    reason: str
+    expectation: Expectation
+
+
+def rule(name: str, reason: str, expectation: type[Expectation], **arguments: Any) -> Rule:
+    """A rule whose expectation carries the rule's name and meaning, so that Data Docs show both."""
+    return Rule(name, reason, expectation(**arguments, meta={"rule": name}, description=f"{name}: {_without_values(reason)}"))
+
+
+def _without_values(reason: str) -> str:
+    """The reason as Data Docs show it: no row's values, only where they would stand."""
+    return reason.replace("{", "‹").replace("}", "›")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the registry knows on a run date, for one platform (None: a source without one)."""
+
+    platform: str | None
+    run_date: date
+    force_ids: frozenset[str]
+    account_ids: frozenset[str]  # closed accounts too: what they said while open stays true
+    mapped_fields: frozenset[str]  # as field_name() writes them
+    day_zones: frozenset[str]
+    waves: frozenset[str]
+    questions: frozenset[str]
+    single_questions: frozenset[str]
+    options: frozenset[str]  # question/option
+    watched: frozenset[str]  # channel/series
+    watched_as: frozenset[str]  # channel/series/period/stock or channel/series/period/flow
+
+    @classmethod
+    def of(cls, registry: Registry, platform: str | None, run_date: date) -> Facts:
+        tables = registry.tables
+        single = frozenset(row["question_code"] for row in tables["survey_questions"] if row["question_type"] == "single")
+        options = {f"{row['question_code']}/{row['option_code']}" for row in tables["survey_options"]}
+        return cls(
+            platform=platform,
+            run_date=run_date,
+            force_ids=frozenset(registry.force_ids),
+            account_ids=registry.known_account_ids(platform) if platform else frozenset(),
+            mapped_fields=frozenset(
+                field_name(*row.field_key) for row in registry.metric_map if row.platform == platform and row.is_valid(run_date)
+            ),
+            day_zones=frozenset(row["day_tz"] for row in tables["platforms"] if row["day_tz"]),
+            waves=frozenset(row["wave"] for row in tables["survey_waves"]),
+            questions=frozenset(row["question_code"] for row in tables["survey_questions"]),
+            single_questions=single,
+            # a single-choice question that was shown and skipped has the one row `no_answer`
+            options=frozenset(options | {f"{question}/no_answer" for question in single}),
+            watched=frozenset(f"{row['channel']}/{row['series']}" for row in tables["horizon_watchlist"]),
+            watched_as=frozenset(
+                f"{row['channel']}/{row['series']}/{row['value_period']}/{'stock' if row['is_stock'] == 'true' else 'flow'}"
+                for row in tables["horizon_watchlist"]
+            ),
+        )
+
+
+def field_name(
+    platform: str | None,
+    object_type: str | None,
+    source_field: str | None,
+    period: str | None,
+    breakdown: str | None,
+    breakdown_value: str | None,
+) -> str:
+    """The six columns that name a number in platform_metric_map, as people read them: "facebook post views lifetime is_from_ads=0".
+
+    expectations/observation.py does the same over a whole frame.
+    """
+    split = f" {breakdown or ''}={breakdown_value or ''}" if breakdown or breakdown_value else ""
+    return f"{platform} {object_type} {source_field} {period}{split}"
+
+
+def typed() -> Rule:
+    """The types of the record kind: include.records left what did not fit as null and said so in `_defect`."""
+    import great_expectations.expectations as gxe
+
+    return rule(WRONG_TYPE, "{_defect}", gxe.ExpectColumnValuesToBeNull, column="_defect")
+
+
+def required(*columns: str) -> list[Rule]:
+    import great_expectations.expectations as gxe
+
+    return [
+        rule(f"{column}_missing", f"{column} is missing", gxe.ExpectColumnValuesToNotBeNull, column=column) for column in columns
+    ]
+
+
+def provenance() -> list[Rule]:
+    """Where a record is from. That source, run and ingest are those of its batch is a rule of the batch (expectations/batch.py)."""
+    return required("observed_at", "raw_sha256", "is_simulated")
+
+
+def one_of(name: str, column: str, values: Iterable[str], reason: str) -> Rule:
+    import great_expectations.expectations as gxe
+
+    return rule(name, reason, gxe.ExpectColumnValuesToBeInSet, column=column, value_set=sorted(values))
+
+
+def matches(name: str, column: str, pattern: str, reason: str) -> Rule:
+    import great_expectations.expectations as gxe
+
+    return rule(name, reason, gxe.ExpectColumnValuesToMatchRegex, column=column, regex=pattern)
+
+
+def never_matches(name: str, column: str, pattern: str, reason: str) -> Rule:
+    import great_expectations.expectations as gxe
+
+    return rule(name, reason, gxe.ExpectColumnValuesToNotMatchRegex, column=column, regex=pattern)
+
+
+def not_negative(column: str) -> Rule:
+    import great_expectations.expectations as gxe
+
+    reason = f"{column} {{{column}:g}} is below zero"
+    return rule(f"{column}_below_zero", reason, gxe.ExpectColumnValuesToBeBetween, column=column, min_value=0)
+
+
+def plausible_time(column: str) -> list[Rule]:
+    """Not later than the observation plus a day, not before platforms existed. Needs `time_bounds`."""
+    import great_expectations.expectations as gxe
+
+    def ordered(name: str, reason: str, later: str, earlier: str) -> Rule:
+        pair = gxe.ExpectColumnPairValuesAToBeGreaterThanB
+        return rule(name, reason, pair, column_A=later, column_B=earlier, or_equal=True, ignore_row_if="either_value_is_missing")
+
+    shown = f"{column} {{{column}:%Y-%m-%d}}"
+    after = f"{shown} is after the observation of {{observed_at:%Y-%m-%d}}"
+    return [
+        ordered(f"{column}_in_future", after, "_latest", column),
+        ordered(f"{column}_too_early", f"{shown} is before {EARLIEST:%Y}", column, "_earliest"),
+    ]
+
+
+def time_bounds(frame: pd.DataFrame) -> pd.DataFrame:
+    """Adds what `plausible_time` compares with: `_latest` and `_earliest`."""
+    return frame.assign(_latest=frame["observed_at"] + CLOCK_TOLERANCE, _earliest=EARLIEST)
+
+
+def known_force(facts: Facts) -> Rule:
+    return one_of("force_unknown", "force_id", facts.force_ids, "force {force_id} is not in the register (seed forces)")
+
+
+def known_account(facts: Facts) -> Rule:
+    return one_of(
+        "account_unknown",
+        "account_id",
+        facts.account_ids,
+        f"account {{account_id}} is not in the register (seed accounts) of {facts.platform}",
+    )
+
+
+def safe_url(column: str) -> list[Rule]:
+    """The address itself is not in the reason: it may hold what it should not."""
+    return [
+        matches(f"{column}_not_https", column, r"^https://[^\s]+$", f"{column} is not an https address"),
+        never_matches(f"{column}_with_secret", column, UNSAFE_URL, f"{column} holds a user name, a password or a token"),
+    ]
