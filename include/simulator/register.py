@@ -65,7 +65,7 @@ class PageAccount:
         return next((validity.handle for validity in self.validities if validity.holds(on)), self.validities[-1].handle)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # hashed by identity: read_register gives the same object for the same folder
 class Register:
     """Forces and pages in the order of the seeds, the content categories, and the survey."""
 

@@ -1,0 +1,371 @@
+"""What is true in the simulated world as runs at given instants can know it: the only thing that tests compare the marts with.
+
+Pure functions of seed, run instants and defects. They follow the project's definitions, written down anew here and not taken
+from the models: a post is read at the first run 7 to 14 × 24 h after its publication, metric by metric; while that span is not
+over and holds no reading, the latest value stands, provisionally; months are London's. What a defect or a closed page kept from
+every run is missing, and a sum then covers the rest. A run lists the posts of the 30 days up to the end of its (UTC) day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from include.simulator.defects import Defect, Losses, losses
+from include.simulator.insights import LAG_SECONDS, PAGE_METRICS, POST_METRICS
+from include.simulator.register import SEEDS, PageAccount, Register, read_register
+from include.simulator.times import DAY, london_date, london_midnight, pacific_midnight, to_instant
+from include.simulator.world import Counts, Post, World
+
+READING_FROM, READING_TO = 7 * DAY, 14 * DAY
+WINDOW_DAYS = 30
+PLATFORM = "facebook"
+
+READ_METRICS = ("reactions", "comments", "shares", "interactions", "views", "views_paid", "impressions_legacy", "reach_unique")
+INSIGHT_FIELDS = {
+    "views": ("post_media_view",),
+    "views_paid": ("post_media_view",),
+    "impressions_legacy": ("post_impressions_organic",),
+    "reach_unique": ("post_total_media_view_unique", "post_impressions_unique"),
+}
+MONTH_METRICS = ("followers_end", "posts_published", "interactions", "views", "engagement_rate_by_followers")
+
+
+@dataclass(frozen=True)
+class _Visit:
+    """One run's look at one page: when, and what it could not have."""
+
+    page: PageAccount
+    instant: int
+    lost: Losses
+
+    @property
+    def window_start(self) -> int:
+        return self.instant - self.instant % DAY + DAY - WINDOW_DAYS * DAY
+
+
+@dataclass(frozen=True)
+class _Plan:
+    world: World
+    as_of: date
+    instants: tuple[int, ...]
+    defects: tuple[Defect, ...]
+
+    @property
+    def register(self) -> Register:
+        return self.world.register
+
+    @property
+    def first_month(self) -> date:
+        return london_date(self.instants[0]).replace(day=1)
+
+    def visits(self, page: PageAccount) -> Iterator[_Visit]:
+        for instant in self.instants:
+            if page.is_open(london_date(instant)):
+                yield _Visit(page, instant, losses(self.defects, page.force_id, london_date(instant)))
+
+
+def _plan(
+    seed: int,
+    as_of: date,
+    run_instants: Iterable[datetime],
+    defects: Iterable[Defect],
+    forces: Iterable[str] | None,
+    seeds: Path,
+) -> _Plan:
+    instants = tuple(sorted({to_instant(moment) for moment in run_instants if london_date(to_instant(moment)) <= as_of}))
+    if not instants:
+        raise ValueError(f"no run instant at or before {as_of}")
+    world = World(seed, read_register(seeds, tuple(forces) if forces is not None else None))
+    return _Plan(world, as_of, instants, tuple(defects))
+
+
+def _known_counts(post: Post, visit: _Visit, is_newest: bool) -> dict[str, Any]:
+    """What a run learns of a post: values by metric, None for what it does not."""
+    counts: Counts = post.at(visit.instant)
+    spoilt = visit.lost.spoilt_fields if is_newest else frozenset()
+    known: dict[str, Any] = {
+        name: None if name in spoilt else getattr(counts, name) for name in ("reactions", "comments", "shares")
+    }
+    parts = list(known.values())
+    known["interactions"] = None if None in parts else sum(parts)
+    known["reach_source_field"] = None
+    values = {
+        "post_media_view": (counts.organic_views, counts.paid_views),
+        "post_impressions_organic": (counts.organic_impressions, None),
+        "post_total_media_view_unique": (counts.reach, None),
+        "post_impressions_unique": (counts.reach_before_2026, None),
+    }
+    for metric, names in INSIGHT_FIELDS.items():
+        known[metric] = None
+        for name in names:
+            is_refused = visit.lost.post_insights or name in visit.lost.metrics
+            if not is_refused and POST_METRICS[name].is_valid(london_date(visit.instant)):
+                is_spoilt = name in spoilt and metric != "views_paid"
+                known[metric] = None if is_spoilt else values[name][1 if metric == "views_paid" else 0]
+                if metric == "reach_unique" and not is_spoilt:
+                    known["reach_source_field"] = name
+    return known
+
+
+def _readings(plan: _Plan) -> pd.DataFrame:
+    rows: list[dict[str, Any]] = []
+    for page in plan.register.pages.values():
+        for visit in plan.visits(page):
+            if visit.lost.posts:
+                continue
+            newest = plan.world.newest_original(page, visit.instant) if visit.lost.spoilt_fields else None
+            for post in plan.world.posts(page, visit.window_start, visit.instant):
+                rows.append(
+                    {
+                        "force_id": page.force_id,
+                        "account_id": page.page_id,
+                        "post_id": post.post_id,
+                        "published_at": post.published_at,
+                        "is_original": post.is_original,
+                        "category_code": post.category,
+                        "observed_at": visit.instant,
+                        "age": visit.instant - post.published_at,
+                        **_known_counts(post, visit, post is newest),
+                    }
+                )
+    columns = ["force_id", "account_id", "post_id", "published_at", "is_original", "category_code", "observed_at", "age"]
+    frame = pd.DataFrame(rows, columns=[*columns, *READ_METRICS, "reach_source_field"])
+    return frame.astype({**dict.fromkeys(READ_METRICS, "float64"), "reach_source_field": object})
+
+
+def _as_times(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    return frame.assign(**{column: pd.to_datetime(frame[column], unit="s", utc=True) for column in columns})
+
+
+def post_readings(
+    seed: int,
+    as_of: date,
+    run_instants: Iterable[datetime],
+    defects: Iterable[Defect] = (),
+    forces: Iterable[str] | None = None,
+    seeds: Path = SEEDS,
+) -> pd.DataFrame:
+    """What every run learns of every post. Grain: post × run instant.
+
+    Columns: force_id, account_id, post_id, published_at, is_original, category_code, observed_at, age_hours, the counts of
+    READ_METRICS (NaN where the run did not get them) and reach_source_field.
+    """
+    readings = _as_times(_readings(_plan(seed, as_of, run_instants, defects, forces, seeds)), "published_at", "observed_at")
+    return readings.assign(age_hours=readings["age"] / 3600).drop(columns="age")
+
+
+def _follower_readings(plan: _Plan) -> dict[str, list[tuple[int, int]]]:
+    """Snapshots by page: run instant and followers, oldest first."""
+    return {
+        page.page_id: [
+            (visit.instant, plan.world.followers(page, london_date(visit.instant)))
+            for visit in plan.visits(page)
+            if not visit.lost.snapshot
+        ]
+        for page in plan.register.pages.values()
+    }
+
+
+def _last_before(snapshots: Sequence[tuple[int, int]], instant: int) -> float:
+    return next((float(value) for seen, value in reversed(snapshots) if seen <= instant), np.nan)
+
+
+def _posts(plan: _Plan) -> pd.DataFrame:
+    readings = _readings(plan).sort_values(["post_id", "observed_at"], kind="stable")
+    columns = ["post_id", "force_id", "account_id", "published_at", "is_original", "category_code"]
+    posts = readings.drop_duplicates("post_id")[columns].set_index("post_id")
+    is_young = posts["published_at"] + READING_TO > plan.instants[-1]
+    in_span = readings[(readings["age"] >= READING_FROM) & (readings["age"] <= READING_TO)]
+    for metric in READ_METRICS:
+        reading = in_span.dropna(subset=[metric]).drop_duplicates("post_id").set_index("post_id")
+        latest = readings.dropna(subset=[metric]).drop_duplicates("post_id", keep="last").set_index("post_id")
+        value, last = reading[metric].reindex(posts.index), latest[metric].reindex(posts.index)
+        posts[metric] = value.where(value.notna() | ~is_young, last)
+        posts[f"{metric}_is_provisional"] = value.isna() & is_young
+        posts[f"latest_{metric}"] = last
+        if metric == "reach_unique":
+            source, last_source = (frame["reach_source_field"].reindex(posts.index) for frame in (reading, latest))
+            posts["reach_source_field"] = source.where(value.notna() | ~is_young, last_source)
+    known = in_span.dropna(subset=list(READ_METRICS), how="all")
+    posts["reading_observed_at"] = known.drop_duplicates("post_id").set_index("post_id")["observed_at"].reindex(posts.index)
+    followers = _follower_readings(plan)
+    posts["followers_at_posting"] = [
+        _last_before(followers[account], published)
+        for account, published in zip(posts["account_id"], posts["published_at"], strict=True)
+    ]
+    posts["engagement_rate_by_followers"] = posts["interactions"] / posts["followers_at_posting"]
+    posts["published_month"] = [london_date(published).replace(day=1) for published in posts["published_at"]]
+    return posts.reset_index()
+
+
+def post_truth(
+    seed: int,
+    as_of: date,
+    run_instants: Iterable[datetime],
+    defects: Iterable[Defect] = (),
+    forces: Iterable[str] | None = None,
+    seeds: Path = SEEDS,
+) -> pd.DataFrame:
+    """Every post that a run has seen, at its reading age and at last. Grain: post.
+
+    Columns: post_id, force_id, account_id, published_at, published_month (London), is_original, category_code (the planted
+    one), reading_observed_at (the first run in the span that got anything), the counts of READ_METRICS, each with
+    `<metric>_is_provisional` and `latest_<metric>`; reach_source_field, followers_at_posting, engagement_rate_by_followers.
+    NaN is missing.
+    """
+    posts = _posts(_plan(seed, as_of, run_instants, defects, forces, seeds))
+    return _as_times(posts, "published_at", "reading_observed_at")
+
+
+def _followers_end(plan: _Plan, months: Sequence[date]) -> Iterator[dict[str, Any]]:
+    snapshots = _follower_readings(plan)
+    for force_id in plan.register.forces:
+        for month in months:
+            end = min(_last_day(month), plan.as_of)
+            total, is_missing, has_pages = 0.0, False, False
+            for page in plan.register.pages_of(force_id):
+                if not page.is_open(end):
+                    continue
+                has_pages = True
+                seen = [value for instant, value in snapshots[page.page_id] if month <= london_date(instant) <= end]
+                is_missing = is_missing or not seen
+                total += seen[-1] if seen else 0
+            value = np.nan if is_missing or not has_pages else total
+            status = "not_applicable" if not has_pages else "missing" if is_missing else "ok"
+            yield _row(force_id, month, "followers_end", value, value, np.nan, status)
+
+
+def _last_day(month: date) -> date:
+    return (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+
+
+def _row(
+    force_id: str, month: date, metric: str, value: float, numerator: float, denominator: float, status: str
+) -> dict[str, Any]:
+    identity = {"force_id": force_id, "platform": PLATFORM, "month": month, "metric": metric}
+    return {**identity, "value": value, "numerator": numerator, "denominator": denominator, "status": status}
+
+
+def _sums_over_posts(plan: _Plan, months: Sequence[date]) -> Iterator[dict[str, Any]]:
+    posts = _posts(plan)
+    groups = dict(list(posts[posts["is_original"]].groupby(["force_id", "published_month"])))
+    nothing = posts.iloc[:0]
+    for force_id in plan.register.forces:
+        for month in months:
+            group = groups.get((force_id, month), nothing)
+            listing = _listing(plan, force_id, month)
+            count = np.nan if listing == "missing" else float(len(group))
+            yield _row(force_id, month, "posts_published", count, count, np.nan, listing)
+            for metric in ("interactions", "views"):
+                total, status = _total(group[metric], group[f"{metric}_is_provisional"], listing)
+                yield _row(force_id, month, metric, total, total, np.nan, status)
+            both = group.dropna(subset=["interactions", "followers_at_posting"])
+            numerator = both["interactions"].sum() if len(both) else np.nan
+            denominator = both["followers_at_posting"].sum() if len(both) else np.nan
+            _, status = _total(both["interactions"], both["interactions_is_provisional"], listing)
+            status = "partial" if len(both) < len(group) else status
+            status = status if len(both) else ("missing" if len(group) else "not_applicable")
+            yield _row(force_id, month, "engagement_rate_by_followers", numerator / denominator, numerator, denominator, status)
+
+
+def _listing(plan: _Plan, force_id: str, month: date) -> str:
+    """How much of the force's lists of a month was read: a hint at the status."""
+    states = []
+    for page in plan.register.pages_of(force_id):
+        if page.opened > min(_last_day(month), plan.as_of) or (page.closed and page.closed < month):
+            continue
+        visits = [visit for visit in plan.visits(page) if visit.instant >= london_midnight(month)]
+        read = [visit for visit in visits if not visit.lost.posts and london_date(visit.window_start) <= _last_day(month)]
+        if not read:
+            states.append("missing")
+        elif london_date(read[-1].instant) > _last_day(month) or page.closed:
+            states.append("ok")
+        else:
+            states.append("partial" if read[-1] is not visits[-1] else "provisional")
+    if not states or all(state == "missing" for state in states):
+        return "missing"
+    return next(state for state in ("partial", "missing", "provisional", "ok") if state in states).replace("missing", "partial")
+
+
+def _total(values: pd.Series, is_provisional: pd.Series, listing: str) -> tuple[float, str]:
+    """A sum over posts. Over no posts at all it is 0, if the lists were read."""
+    if values.empty:
+        return (np.nan, "missing") if listing == "missing" else (0.0, listing)
+    if values.isna().all():
+        return np.nan, "missing"
+    if values.isna().any() or listing == "partial":
+        return values.sum(), "partial"
+    return values.sum(), "provisional" if is_provisional.any() or listing == "provisional" else "ok"
+
+
+def facebook_truth(
+    seed: int,
+    as_of: date,
+    run_instants: Iterable[datetime],
+    defects: Iterable[Defect] = (),
+    forces: Iterable[str] | None = None,
+    seeds: Path = SEEDS,
+) -> pd.DataFrame:
+    """The true figures of each month. Grain: force_id × platform × month × metric (MONTH_METRICS).
+
+    Months run from that of the first run instant to that of the as-of date. Columns: value, numerator, denominator (NaN where
+    there is none), status. The values are exact; the status is a hint (a month still open, or with posts to be read, is
+    provisional; with posts or lists lost, partial).
+
+    - followers_end: per page the last snapshot of the month, summed over the pages open at its end (or at the as-of date);
+      missing when one of them has none.
+    - posts_published: originals published in the month that a run has seen.
+    - interactions, views: sums over those posts of what is known of each.
+    - engagement_rate_by_followers: sum of interactions / sum of followers at posting, over posts that have both.
+    """
+    plan = _plan(seed, as_of, run_instants, defects, forces, seeds)
+    months = [plan.first_month]
+    while _last_day(months[-1]) < as_of:
+        months.append(_last_day(months[-1]) + timedelta(days=1))
+    rows = [*_followers_end(plan, months), *_sums_over_posts(plan, months)]
+    frame = pd.DataFrame(rows)
+    order = pd.Categorical(frame["metric"], MONTH_METRICS)
+    return frame.assign(_order=order).sort_values(["force_id", "month", "_order"]).drop(columns="_order").reset_index(drop=True)
+
+
+def account_day_truth(
+    seed: int, first: date, last: date, as_of: datetime, forces: Iterable[str] | None = None, seeds: Path = SEEDS
+) -> pd.DataFrame:
+    """A page's own daily totals. Grain: account × Pacific day, for days from `first` to `last` that have ended at `as_of`.
+
+    Columns: force_id, account_id, metric_date, account_views (organic), account_views_paid, account_reach_unique, follows,
+    is_filled (False: the platform still answers 0, its lag being 48 hours after the day's end).
+    """
+    world = World(seed, read_register(seeds, tuple(forces) if forces is not None else None))
+    instant = to_instant(as_of)
+    unique = PAGE_METRICS["page_total_media_view_unique"]
+    if not unique.is_valid(london_date(instant)):
+        unique = PAGE_METRICS["page_impressions_unique"]
+    rows = []
+    for page in world.register.pages.values():
+        for offset in range((last - first).days + 1):
+            day = first + timedelta(days=offset)
+            ends = pacific_midnight(day + timedelta(days=1))
+            if ends > instant or not page.is_open(day):
+                continue
+            total = world.page_day(page, day)
+            rows.append(
+                {
+                    "force_id": page.force_id,
+                    "account_id": page.page_id,
+                    "metric_date": day,
+                    "account_views": total.organic_views,
+                    "account_views_paid": total.paid_views,
+                    "account_reach_unique": unique.read(total),
+                    "follows": total.follows,
+                    "is_filled": instant >= ends + LAG_SECONDS,
+                }
+            )
+    return pd.DataFrame(rows)
