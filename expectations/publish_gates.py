@@ -58,7 +58,7 @@ def presence() -> list[Rule]:
             gxe.ExpectColumnPairValuesToBeEqual,
             column_A="expected",
             column_B="found",
-            ignore_row_if="never",
+            ignore_row_if="neither",
         )
     ]
 
@@ -75,7 +75,7 @@ def rows() -> list[Rule]:
             column_A="rows",
             column_B="at_least",
             or_equal=True,
-            ignore_row_if="never",
+            ignore_row_if="neither",
         )
     ]
 
@@ -106,7 +106,7 @@ def forces() -> list[Rule]:
             gxe.ExpectColumnPairValuesToBeEqual,
             column_A="forces",
             column_B="expected_forces",
-            ignore_row_if="never",
+            ignore_row_if="neither",
         )
     ]
 

@@ -1,6 +1,7 @@
-"""The project's own DAG files in a DAG bag, parsed once, with an Airflow home of its own."""
+"""The project's own DAG files in a DAG bag, parsed once. Airflow reads its settings when it is imported: they are set before that."""
 
-from collections.abc import Iterator
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +10,16 @@ import pytest
 from include import airflow_home
 from include.settings import PROJECT_ROOT, Home
 
+if "airflow" not in os.environ.get("AIRFLOW_HOME", ""):
+    os.environ.update(airflow_home.environment(Home(Path(tempfile.mkdtemp(prefix="airflow-")))))
+
 
 @pytest.fixture(scope="session")
-def dag_bag(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    home = Home(tmp_path_factory.mktemp("dags"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("INSIGHT_SECRETS", str(tmp_path_factory.mktemp("secrets")))
-        for name, value in airflow_home.environment(home).items():
-            patch.setenv(name, value)
-        from airflow.dag_processing.dagbag import DagBag
+def dag_bag() -> Any:
+    from airflow.dag_processing.dagbag import DagBag
 
-        yield DagBag(PROJECT_ROOT / "dags")
+    return DagBag(PROJECT_ROOT / "dags")
 
 
 def dag_files() -> list[Path]:
     return sorted((PROJECT_ROOT / "dags").glob("**/*.py"))
-

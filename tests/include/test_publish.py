@@ -1,0 +1,247 @@
+"""Publication: gates, versions, the switch, and what a kill leaves behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from include import accepted, contract, registry
+from include.publish import GateClosed, NothingBuilt, accepted_ingest_ids, current_version, newest_accepted_run_date, publish
+from include.records import to_table
+from include.settings import PROJECT_ROOT, Home
+
+AS_OF = date(2026, 11, 2)
+TABLES = {table.name: table for table in contract.TABLES}
+TEXT_KEYS = ("platform", "metric", "post_id", "account_id", "category_code", "code", "wave", "audience", "channel", "series")
+
+
+@pytest.fixture()
+def home(tmp_path: Path) -> Home:
+    """A build file with the contract's tables, two rows for each force, and accepted rows of every kind that feeds them."""
+    home = Home(tmp_path)
+    build(home)
+    common = {"source": "facebook", "run_date": AS_OF, "is_simulated": True}
+    for kind in ("plan", "conservation", "post", "observation", "survey_answer", "signal"):
+        rows = [{**common, "ingest_id": f"id-{day}", "run_date": date(2026, 11, day)} for day in (1, 2, 3)]
+        accepted.merge(kind, "facebook", AS_OF, to_table(kind, rows), home)
+    return home
+
+
+def build(home: Home, rows_per_force: int = 2, change: Callable[[duckdb.DuckDBPyConnection], object] = lambda connection: None) -> None:
+    home.build.mkdir(exist_ok=True)
+    home.build_file.unlink(missing_ok=True)
+    forces = pa.table({"force_id": list(registry.current().force_ids)})  # noqa: F841  (DuckDB reads it by name)
+    with duckdb.connect(str(home.build_file)) as connection:
+        connection.execute("create schema marts; create schema staging; create table staging.hidden as select 1 as x")
+        for table in contract.TABLES:
+            columns = dict.fromkeys((*table.key, *table.may_be_null, *([table.newest] if table.newest else [])))
+            values = {column: f"'{column} ' || n" for column in columns}
+            values |= dict.fromkeys(table.may_be_null, "null::varchar")
+            values |= {column: "date '2026-11-02' - n::integer" for column in columns if column.endswith(("date", "_at", "month"))}
+            values |= {"force_id": "force_id", "filled": "n", "is_simulated": "true"}
+            listed = ", ".join(f"{value} as {column}" for column, value in values.items())
+            # written in the wrong order on purpose
+            connection.execute(
+                f"create table marts.{table.name} as select {listed} from forces, range({rows_per_force}) as numbers(n) order by n desc"
+            )
+        connection.execute("comment on table marts.dim_force is 'Grain: force. It''s one row each.'")
+        connection.execute("comment on column marts.dim_force.force_id is 'Slug'")
+        change(connection)
+
+
+def read(path: Path, query: str) -> list[tuple]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+def reasons(error: pytest.ExceptionInfo[GateClosed]) -> set[tuple[str, str, str | None]]:
+    return {(reason.gate, reason.table, reason.column) for reason in error.value.reasons}
+
+
+def test_publishes_every_table_of_the_contract_in_both_stores(home: Home) -> None:
+    publication = publish(AS_OF, home)
+    warehouse = home.published / "warehouse.duckdb"
+    tables = {row[0] for row in read(warehouse, "select table_name from duckdb_tables() where schema_name = 'marts'")}
+    assert tables == set(contract.published_tables())
+    assert read(warehouse, "select schema_name, table_name from duckdb_tables() where schema_name <> 'marts'") == []
+    for name in contract.published_tables():
+        parquet = home.published / "parquet" / name / f"{name}.parquet"
+        in_parquet = duckdb.sql(f"from '{parquet}'").fetchall()
+        assert in_parquet == read(warehouse, f"from marts.{name}"), name
+        assert len(in_parquet) == (1 if name == "publications" else 86), name
+    assert publication.rows == dict.fromkeys(TABLES, 86)
+
+
+def test_rows_stand_in_the_order_of_the_key_and_texts_go_with_them(home: Home) -> None:
+    publish(AS_OF, home)
+    warehouse = home.published / "warehouse.duckdb"
+    rows = read(warehouse, "select force_id, platform, source, run_date from marts.collection_health")
+    assert rows == sorted(rows)
+    assert read(warehouse, "select comment from duckdb_tables() where table_name = 'dim_force'") == [
+        ("Grain: force. It's one row each.",)
+    ]
+    column = "select comment from duckdb_columns() where table_name = 'dim_force' and column_name = 'force_id'"
+    assert read(warehouse, column) == [("Slug",)]
+
+
+def test_publications_say_what_was_published_from_which_ingests(home: Home) -> None:
+    first, second = publish(AS_OF, home), publish(AS_OF, home)
+    rows = read(home.published / "warehouse.duckdb", "from marts.publications")
+    assert [row[0] for row in rows] == [first.publication_id, second.publication_id]
+    assert first.publication_id < second.publication_id
+    last = rows[-1]
+    assert (last[2], last[3], last[4]) == (AS_OF, 1, 2)
+    assert json.loads(last[6]) == ["id-1", "id-2"], "an ingest of the day after the as-of date is none of it"
+    assert json.loads(last[7])["dim_force"] == 86
+    assert last[8] is True
+
+
+def test_links_are_relative_so_that_the_folder_can_be_moved(home: Home, tmp_path: Path) -> None:
+    publish(AS_OF, home)
+    moved = tmp_path / "elsewhere"
+    home.published.rename(moved)
+    assert read(moved / "warehouse.duckdb", "select count(*) from marts.dim_force") == [(86,)]
+    assert (moved / "parquet" / "dim_force" / "dim_force.parquet").is_file()
+
+
+def test_without_a_build_there_is_nothing_to_publish(tmp_path: Path) -> None:
+    with pytest.raises(NothingBuilt, match="build the warehouse first"):
+        publish(AS_OF, Home(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("change", "closed", "figures"),
+    [
+        ("delete from marts.fct_post where n_is_low", ("row_count", "fct_post", None), "43 rows, at least 78 expected (86 in the"),
+        ("delete from marts.dim_metric", ("row_count", "dim_metric", None), "0 rows, at least 78"),
+        ("update marts.hmicfrs_metrics set filled = null", ("no_empty_column", "hmicfrs_metrics", "filled"), "null in all 86 rows"),
+        (
+            "delete from marts.dim_account where force_id = 'gwent'",
+            ("every_force", "dim_account", None),
+            "42 of 43 forces; absent: gwent",
+        ),
+        ("drop table marts.gap_ledger", ("tables_of_the_contract", "gap_ledger", None), "the contract has 1 of it, the build 0"),
+        ("create table marts.scratch as select 1", ("tables_of_the_contract", "scratch", None), "the contract has 0 of it, the build 1"),
+        (
+            "update marts.fct_post set latest_observed_at = date '2026-10-20'",
+            ("freshness", "fct_post", "latest_observed_at"),
+            "the newest is of 2026-10-20, 13 days before the as-of date; 8 are allowed",
+        ),
+    ],
+)
+def test_a_closed_gate_names_itself_and_leaves_the_publication_standing(
+    home: Home, change: str, closed: tuple[str, str, str | None], figures: str
+) -> None:
+    standing = publish(AS_OF, home)
+    build(home, change=lambda connection: connection.execute(change.replace("n_is_low", "filled = 0")))
+    with pytest.raises(GateClosed, match="the publication before stands") as error:
+        publish(AS_OF, home)
+    assert reasons(error) == {closed}
+    assert figures in str(error.value)
+    assert current_version(home) == standing.folder
+    assert [folder.name for folder in (home.published / "versions").iterdir()] == [standing.publication_id]
+
+
+def test_a_tenth_of_the_rows_may_go_but_no_more(home: Home) -> None:
+    build(home, rows_per_force=100)
+    publish(AS_OF, home)
+    build(home, rows_per_force=90)
+    publish(AS_OF, home)
+    build(home, rows_per_force=80)
+    with pytest.raises(GateClosed) as error:
+        publish(AS_OF, home)
+    assert reasons(error) == {("row_count", table, None) for table in TABLES}
+
+
+def test_what_no_source_has_fed_yet_may_be_empty(home: Home) -> None:
+    for path in (home.accepted / "survey_answer").glob("*/*.parquet"):
+        path.unlink()
+    build(home, change=lambda connection: connection.execute("update marts.expectation_gap set filled = null"))
+    publish(AS_OF, home)
+    build(home, change=lambda connection: connection.execute("delete from marts.gap_ledger"))
+    for version in (home.published / "versions").iterdir():
+        assert version.is_dir()
+    with pytest.raises(GateClosed) as error:
+        publish(AS_OF, home)
+    assert reasons(error) == {("row_count", "gap_ledger", None)}, "a ledger may be empty, but it does not lose its rows"
+
+
+def test_a_first_ledger_without_gaps_is_published(home: Home) -> None:
+    build(home, change=lambda connection: connection.execute("delete from marts.gap_ledger"))
+    assert publish(AS_OF, home).rows["gap_ledger"] == 0
+
+
+@pytest.mark.parametrize("killed_in", ["_copy_comments", "_sync_tree", "_switch", "_remove_old"])
+def test_a_kill_at_any_point_leaves_a_whole_publication_and_the_next_one_cleans_up(home: Home, killed_in: str) -> None:
+    standing = publish(AS_OF, home)
+    code = (
+        "import os, signal, sys; from datetime import date; from pathlib import Path; from include import publish; from include.settings import Home\n"
+        f"publish.{killed_in} = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "publish.publish(date(2026, 11, 2), Home(Path(sys.argv[1])))"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(home.path)], cwd=PROJECT_ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    is_switched = killed_in == "_remove_old"
+    assert (current_version(home) != standing.folder) is is_switched
+    assert read(home.published / "warehouse.duckdb", "select count(*) from marts.dim_force") == [(86,)]
+    after = publish(AS_OF, home)
+    assert current_version(home) == after.folder
+    assert len(read(home.published / "warehouse.duckdb", "from marts.publications")) == (3 if is_switched else 2)
+    assert len(list((home.published / "versions").iterdir())) == (3 if is_switched else 2), "nothing half-written is left"
+
+
+READER = """
+import sys, time
+from pathlib import Path
+import duckdb
+folder, stop = Path(sys.argv[1]), Path(sys.argv[2])
+seen, reads = set(), 0
+while not stop.exists() or not reads:
+    with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as connection:
+        for table in ("dim_force", "fct_post", "hmicfrs_metrics"):
+            assert connection.execute(f"select count(*) from marts.{table}").fetchall() == [(86,)], table
+        versions = connection.execute("select max(publication_id), count(*) from marts.publications").fetchall()
+    assert duckdb.sql(f"select count(*) from '{folder}/parquet/fct_post/fct_post.parquet'").fetchall() == [(86,)]
+    seen.add(versions[0]); reads += 1
+print(reads, len(seen))
+"""
+
+
+def test_readers_never_fail_nor_see_an_empty_table_while_versions_are_published(home: Home, tmp_path: Path) -> None:
+    publish(AS_OF, home)
+    stop = tmp_path / "stop"
+    reader = subprocess.Popen(
+        [sys.executable, "-c", READER, str(home.published), str(stop)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    for _ in range(6):
+        publish(AS_OF, home)
+    stop.touch()
+    output, errors = reader.communicate(timeout=60)
+    assert reader.returncode == 0, errors
+    reads, versions = (int(number) for number in output.split())
+    assert reads >= versions >= 2, output
+
+
+def test_old_versions_go_after_some_hours_but_never_the_last_two(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    publications = [publish(AS_OF, home) for _ in range(3)]
+    assert len(list((home.published / "versions").iterdir())) == 3
+    monkeypatch.setattr("include.publish.KEEP_HOURS", 0)
+    publications.append(publish(AS_OF, home))
+    kept = sorted(folder.name for folder in (home.published / "versions").iterdir())
+    assert kept == [publication.publication_id for publication in publications[-2:]]
+    assert len(read(home.published / "warehouse.duckdb", "from marts.publications")) == 4
+
+
+def test_dates_and_ingests_of_accepted_data(home: Home, tmp_path: Path) -> None:
+    assert newest_accepted_run_date(home) == date(2026, 11, 3)
+    assert accepted_ingest_ids(date(2026, 11, 1), home) == ("id-1",)
+    assert newest_accepted_run_date(Home(tmp_path / "empty")) is None
+    assert os.listdir(home.path / "locks")
