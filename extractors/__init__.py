@@ -4,8 +4,27 @@ from __future__ import annotations
 
 from extractors.base import Source
 from extractors.facebook import FacebookPages
+from extractors.fediverse import FediverseUsers
+from extractors.survey import Seeds, SurveyExports
 
-SOURCES: tuple[Source, ...] = (FacebookPages(),)
+
+def _pseudonym(value: str) -> str:
+    from include.pseudonyms import pseudonym
+
+    return pseudonym(value)
+
+
+def _seeds() -> Seeds:
+    from include.registry import current  # imported here: the registry imports extractors.base
+
+    return current().tables
+
+
+SOURCES: tuple[Source, ...] = (
+    FacebookPages(),
+    SurveyExports(pseudonym=_pseudonym, seeds=_seeds),
+    FediverseUsers(),
+)
 
 
 def source(name: str) -> Source:
