@@ -304,7 +304,9 @@ class FacebookPages:
             name, shown_as = asked.name, asked.shown_as
             if name not in POST_FIELDS:
                 raise GraphError(f"(#100) Tried accessing nonexisting field ({name}) on node type (Post)", 100)
-            if name == "insights":
+            if name == "id":
+                node[name] = post.post_id
+            elif name == "insights":
                 node[shown_as] = self._insights_edge(asker, post, asked.arguments)
             elif name == "created_time":
                 node[shown_as] = wire_time(post.published_at)
@@ -330,7 +332,7 @@ class FacebookPages:
                         if name == "reactions"
                         else {"order": "chronological", "total_count": total, "can_comment": True}
                     )
-        return {**node, "id": post.post_id}
+        return node if "id" in node else {**node, "id": post.post_id}
 
     def _has_spoilt_posts(self, asker: Asker) -> bool:
         due = self.book.of(asker.force_id, self.clock.today)

@@ -1,0 +1,75 @@
+"""One simulator for most tests of this folder: it is put back to its start before each of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from include.simulator.clock import START
+from include.simulator.process import SimulatorProcess
+
+SEED = 4711
+FORCES = ("gwent", "devon-and-cornwall", "city-of-london", "kent", "hampshire", "metropolitan")
+GWENT, CITY, MET = "100000016000048", "100000005000015", "100000025000075"
+
+
+class Asking:
+    """Requests to the simulated Graph API with a force's token, over one kept connection."""
+
+    def __init__(self, simulator: SimulatorProcess) -> None:
+        self.simulator = simulator
+        self.tokens = simulator.tokens("facebook")
+        self.session = requests.Session()
+        self.session.trust_env = False
+
+    def get(self, path: str, force: str | None = "gwent", version: str = "v26.0", **parameters: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self.tokens[force]}"} if force else {}
+        url = f"{self.simulator.base_url('facebook')}/{version}/{path}"
+        return self.session.get(url, params=parameters, headers=headers, timeout=30)
+
+    def json(self, path: str, force: str | None = "gwent", **parameters: Any) -> Any:
+        answer = self.get(path, force, **parameters)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def error(self, path: str, force: str | None = "gwent", **parameters: Any) -> tuple[int, int | None]:
+        """Code and subcode of the error that this request must bring."""
+        answer = self.get(path, force, **parameters)
+        assert answer.status_code >= 400, answer.text
+        error = answer.json()["error"]
+        assert error["message"]
+        assert error["type"] in ("OAuthException", "GraphMethodException")
+        assert error["fbtrace_id"]
+        return error["code"], error.get("error_subcode")
+
+    def follow(self, url: str) -> Any:
+        answer = self.session.get(url, timeout=30)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[SimulatorProcess]:
+    with SimulatorProcess(SEED, forces=FORCES) as process:
+        yield process
+
+
+@pytest.fixture
+def facebook(simulator: SimulatorProcess) -> Asking:
+    simulator.set_clock(START)
+    simulator.plant([])
+    return Asking(simulator)
+
+
+def without_secrets(simulator: SimulatorProcess, text: str) -> str:
+    """An answer without tokens, port and trace id: what must be the same in every process."""
+    for token in simulator.tokens("facebook").values():
+        text = text.replace(token, "TOKEN")
+    value = json.loads(text.replace(simulator.root_url, "ROOT"))
+    if "error" in value:
+        value["error"].pop("fbtrace_id")
+    return json.dumps(value)
