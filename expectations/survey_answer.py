@@ -8,8 +8,8 @@ import pandas as pd
 from expectations.rules import Facts, Rule, known_force, matches, one_of, provenance, required, rule, typed
 
 RESPONDENT = ["ingest_id", "wave", "respondent_key"]
-PSEUDONYM = "^[A-Za-z0-9_-]{16,}$"
-"""A keyed hash: 64 bits or more. An address, a name or the survey tool's own number does not look like this."""
+PSEUDONYM = "^[0-9a-f]{32}$"
+"""As include.pseudonyms writes it. An address, a name or a survey tool's own number does not look like this."""
 
 
 def prepare(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -137,7 +136,7 @@ def _read_ingests(folder: Path) -> tuple[list[Ingest], dict[str, str]]:
 def _read_ingest(folder: Path) -> Ingest:
     manifest_path = folder / "manifest.json"
     if manifest_path.is_file():
-        manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
+        manifest = _read_manifest(manifest_path)
     elif folder.parent.name == PLAN_BATCH:
         manifest = {}
     else:
@@ -149,6 +148,18 @@ def _read_ingest(folder: Path) -> Ingest:
         table = pq.ParquetFile(path).read()
         ingest.tables[path.stem] = accepted.conform(table, ALL_KINDS[path.stem].record_schema)
     return ingest
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        counts = [manifest.get(name, {}).values() for name in ("landed", "derived_zero", "rows")]
+        counts += [reasons.values() for reasons in manifest.get("dropped", {}).values()]
+    except AttributeError:
+        raise ValueError("manifest.json has not the shape of a manifest") from None
+    if not all(isinstance(count, int) for of_kinds in counts for count in of_kinds):
+        raise ValueError("manifest.json has a count that is no whole number")
+    return manifest
 
 
 # judging rows
@@ -324,9 +335,7 @@ def _merge_ledger(
 ) -> None:
     for kind in ("plan", "collection"):
         tables = [ingest.tables[kind] for ingest in ingests if kind in ingest.tables]
-        table = pa.concat_tables([LEDGER_KINDS[kind].record_schema.empty_table(), *tables])
-        ids = {ingest.ingest_id for ingest in ingests} | set(table.column("ingest_id").to_pylist())
-        accepted.merge(kind, source, run_date, table, home, ids)
+        accepted.merge(kind, source, run_date, pa.concat_tables([LEDGER_KINDS[kind].record_schema.empty_table(), *tables]), home)
     collected = [ingest for ingest in ingests if ingest.batch != PLAN_BATCH]
     rows = []
     for row in batches.to_dict("records"):
@@ -339,7 +348,7 @@ def _merge_ledger(
                 "force_id": ingest.batch if ingest.batch in registry.force_ids else None,
                 "run_date": run_date,
                 "ingest_id": ingest.ingest_id,
-                "observed_at": _last_observed(ingest.tables.values()),
+                "observed_at": _last_observed(ingest),
                 "is_simulated": ingest.manifest.get("is_simulated"),
                 "batch": ingest.batch,
                 "record_kind": row["kind"],
@@ -357,9 +366,10 @@ def _merge_ledger(
     accepted.merge("conservation", source, run_date, to_table("conservation", rows), home, ids)
 
 
-def _last_observed(tables: Iterable[pa.Table]) -> Any:
-    times = [pc.max(table.column("observed_at")).as_py() for table in tables]
-    return max((time for time in times if time is not None), default=None)
+def _last_observed(ingest: Ingest) -> Any:
+    """The latest answer; where no row has one, the manifest's. It tells a batch's later ingest from its earlier ones."""
+    times = [pc.max(table.column("observed_at")).as_py() for table in ingest.tables.values()]
+    return max((time for time in times if time is not None), default=ingest.manifest.get("last_observed_at"))
 
 
 def _remove(folder: Path) -> None:

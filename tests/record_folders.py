@@ -16,7 +16,7 @@ from include.settings import Home
 
 RUN_DATE = date(2026, 11, 2)
 OBSERVED = datetime(2026, 11, 2, 21, 0, 4, tzinfo=UTC)
-PSEUDONYM = "9f2c4be17a60d3588f2c4be17a60d358"
+PSEUDONYM = "9f2c4be17a60d3588f2c4be1"
 
 
 def common(source: str, platform: str | None, force_id: str | None, ingest_id: str, run_date: date = RUN_DATE) -> dict[str, Any]:
@@ -112,7 +112,7 @@ SOURCE_OF = {
 
 def write_ingest(
     home: Home,
-    rows: Mapping[str, list[dict[str, Any]]],
+    records: Mapping[str, list[dict[str, Any]]],
     batch: str = "gwent",
     ingest_id: str = "i1",
     source: str | None = None,
@@ -121,14 +121,14 @@ def write_ingest(
     **manifest: Any,
 ) -> Path:
     """One records folder. `manifest` overrides what the rows say, for folders that do not add up."""
-    source = source or SOURCE_OF[next(iter(rows))]
+    source = source or SOURCE_OF[next(iter(records))]
     folder = home.records / source / run_date.isoformat() / batch / ingest_id
     folder.mkdir(parents=True)
-    for kind, of_kind in rows.items():
+    for kind, of_kind in records.items():
         pq.write_table(to_table(kind, of_kind), folder / f"{kind}.parquet")
     if collection is not None:
         pq.write_table(to_table("collection", collection), folder / "collection.parquet")
-    counts = {kind: len(of_kind) for kind, of_kind in rows.items()}
+    counts = {kind: len(of_kind) for kind, of_kind in records.items()}
     content = {
         "source": source,
         "platform": "facebook" if source == "facebook" else None,
