@@ -84,7 +84,7 @@ TABLES: tuple[ContractTable, ...] = (
         fed_by="plan",
         may_be_null={
             "gap_cause": ONLY_WITH_GAPS,
-            **dict.fromkeys(("ci_low", "ci_high", "national_value", "peer_value", "z_score", "q_value", "band"), NOT_YET),
+            **dict.fromkeys(("ci_low", "ci_high", "peer_value", "z_score", "q_value", "band"), NOT_YET),
         },
     ),
     ContractTable(

@@ -1,0 +1,231 @@
+"""`make run`: from nothing to published marts on the embedded simulator, in one process.
+
+A short history (weekly run dates before the as-of date) goes through the same calls as the DAGs make; then each DAG runs once
+for the as-of date. Twice for the same date gives the same marts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from extractors import SOURCES
+from extractors.base import ApiSource, SourceError
+from include import airflow_home, registry
+from include.screen import Screen, Stage, chatter_to
+from include.settings import DEFAULT_AS_OF, DEFAULT_WORLD_SEED, HISTORY_WEEKS, PROJECT_ROOT, Home, history_dates, run_instant
+from include.simulator.defects import default_defects
+from include.simulator.process import SimulatorProcess
+
+FORCES_AT_ONCE = 4
+"""Most of a force's time is waiting for the platform."""
+
+SURVEY_RESPONDENTS = 27_312
+RETRY_SECONDS = "1"
+"""Somebody is waiting at the screen: Airflow's retries do not wait longer."""
+
+
+@dataclass(frozen=True)
+class DagRun:
+    """One DAG, run once."""
+
+    dag_id: str
+    state: str
+    failed_tasks: tuple[str, ...]
+
+    @property
+    def is_green(self) -> bool:
+        return self.state == "success"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command. Returns its exit code: 0 when every DAG run was green."""
+    parser = argparse.ArgumentParser(prog="python -m include.run", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--as-of", type=date.fromisoformat, default=DEFAULT_AS_OF, help=f"as-of date ({DEFAULT_AS_OF})")
+    parser.add_argument("--seed", type=int, default=DEFAULT_WORLD_SEED, help=f"seed of the simulated world ({DEFAULT_WORLD_SEED})")
+    parser.add_argument("--weeks", type=int, default=HISTORY_WEEKS, help=f"weekly run dates before the as-of date ({HISTORY_WEEKS})")
+    parser.add_argument("--home", type=Path, help="state folder (INSIGHT_HOME, else var/)")
+    chosen = parser.parse_args(arguments)
+    if chosen.home:
+        os.environ["INSIGHT_HOME"] = str(chosen.home.resolve())
+    home = Home.current()
+    screen = Screen()
+    log = home.path / "logs" / "make_run.log"
+    try:
+        with chatter_to(log):
+            runs = run(chosen.as_of, chosen.seed, chosen.weeks, home, screen)
+    except Exception as error:
+        screen.line(f"\nStopped: {error}", style="bold red")
+        screen.line(f"Details: {log}")
+        raise
+    red = [each for each in runs if not each.is_green]
+    for each in red:
+        screen.line(f"\n{each.dag_id} is red: {', '.join(each.failed_tasks)}. Details: {log}", style="bold red")
+    return 1 if red else 0
+
+
+def run(as_of: date, seed: int, weeks: int, home: Home, screen: Screen) -> list[DagRun]:
+    """The whole job; ends with the summary on the screen. Returns the DAG runs."""
+    from include.summary import show
+
+    screen.line(f"National policing social insight warehouse, as of {as_of:%A %d %B %Y}", style="bold")
+    screen.line(f"State: {home.path}. Platforms and survey are simulated; the fediverse series is real.\n")
+    with SimulatorProcess(seed=seed, defects=default_defects(as_of)) as simulator:
+        variables = {**airflow_home.environment(home), **simulated_connections(simulator), "INSIGHT_RETRY_SECONDS": RETRY_SECONDS}
+        with _environment(variables), _in_background(lambda: _prepare(home, variables, as_of, seed)) as prepared:
+            collect_history(simulator, history_dates(as_of, weeks), home, screen)
+            with screen.stage("Airflow's database, the survey's file"):
+                prepared()
+            simulator.set_clock(run_instant(as_of))
+            runs = run_dags(as_of, home, screen)
+    if runs[-1].is_green:
+        show(home, screen)
+    screen.times()
+    return runs
+
+
+def simulated_connections(simulator: SimulatorProcess) -> dict[str, str]:
+    """The Airflow connection of every platform, as variables. They hold tokens: never log them."""
+    return {f"AIRFLOW_CONN_{each.name.upper()}": simulator.connection_json(each.platform) for each in SOURCES if isinstance(each, ApiSource)}
+
+
+def collect_history(simulator: SimulatorProcess, run_dates: list[date], home: Home, screen: Screen) -> None:
+    """Plan, collect and validate every platform on each run date, with the simulator's clock at the run's instant."""
+    from include.collect import plan
+    from include.validation import validate_run
+
+    platforms = [source for source in SOURCES if isinstance(source, ApiSource)]
+    for source in platforms:
+        total = sum(len(registry.current().forces_with_accounts(source.platform, day)) for day in run_dates)
+        with screen.stage(f"History of {source.title}: {len(run_dates)} weekly run dates", total, "forces") as stage:
+            for run_date in run_dates:
+                simulator.set_clock(run_instant(run_date))
+                _collect_forces(source, plan(source.name, run_date, home=home), run_date, home, stage)
+                report = validate_run(source.name, run_date, home=home)
+                quarantined = sum(report.quarantined.values())
+                failed = "".join(f", {what if len(what) <= 60 else what[:59] + '…'}" for what in report.failed)
+                stage.note(f"{run_date}: {report.accepted:,} rows accepted, {quarantined:,} quarantined{failed}")
+
+
+def _collect_forces(source: ApiSource, force_ids: list[str], run_date: date, home: Home, stage: Stage) -> None:
+    """A force that fails is in the ledger with its cause, and in the run's report; the others go on."""
+    from include.collect import collect_force
+
+    with ThreadPoolExecutor(FORCES_AT_ONCE) as pool:
+        waiting = [pool.submit(collect_force, source.name, force_id, run_date, home) for force_id in force_ids]
+        for each in as_completed(waiting):
+            try:
+                rows = sum(each.result().rows.values())
+            except SourceError:
+                rows = 0
+            stage.advance(rows, str(run_date))
+
+
+def run_dags(as_of: date, home: Home, screen: Screen) -> list[DagRun]:
+    """Each DAG once for the as-of date, in this process, the warehouse last."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(PROJECT_ROOT / "dags")
+    if bag.import_errors:
+        raise RuntimeError(f"DAG files do not import: {bag.import_errors}")
+    runs = []
+    for dag_id in sorted(bag.dags, key=lambda each: (each == "build_warehouse", each)):
+        parts = len(registry.current().force_ids) if "platform" in bag.dags[dag_id].tags else None
+        with screen.stage(f"DAG {dag_id}", parts, "forces") as stage, _watching(stage, dag_id, as_of, home, parts):
+            found = bag.dags[dag_id].test(
+                logical_date=run_instant(as_of), run_conf={"run_date": as_of.isoformat(), "as_of": as_of.isoformat()}
+            )
+            failed = tuple(sorted({ti.task_id for ti in found.get_task_instances() if ti.state in ("failed", "upstream_failed")}))
+            runs.append(DagRun(dag_id, str(found.state), failed))
+            stage.note("green" if runs[-1].is_green else f"red: {', '.join(failed)}")
+    return runs
+
+
+@contextmanager
+def _watching(stage: Stage, dag_id: str, as_of: date, home: Home, parts: int | None) -> Iterator[None]:
+    """Counts the forces that have landed while their DAG runs: Airflow gives the screen back only at the end."""
+    ended = threading.Event()
+    folder = home.landing / dag_id.removeprefix("ingest_") / as_of.isoformat()
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("*")}
+
+    def watch() -> None:
+        seen: set[Path] = set()
+        while not ended.wait(0.5):
+            for path in folder.glob("*"):
+                if path not in seen and path.stat().st_mtime_ns != before.get(path):
+                    seen.add(path)
+                    stage.advance(step=str(as_of))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    if parts:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        if parts:
+            thread.join()
+
+
+def _prepare(home: Home, variables: dict[str, str], as_of: date, seed: int) -> None:
+    airflow_home.prepare(home, variables, home.path / "logs" / "make_run.log")
+    drop_survey_export(home, as_of, seed)
+
+
+def drop_survey_export(home: Home, as_of: date, seed: int) -> Path | None:
+    """The export of the newest wave whose fieldwork has ended, into the inbox, unless it was collected before.
+
+    Returns its path; None without such a wave. The file carries the time of the run, as one that was dropped some time ago.
+    """
+    from include.simulator.survey import write_survey_export
+
+    waves = [row for row in registry.current().tables["survey_waves"] if date.fromisoformat(row["fieldwork_end"]) <= as_of]
+    if not waves:
+        return None
+    wave = max(waves, key=lambda row: row["fieldwork_end"])["wave"]
+    inbox = home.inbox / "survey"
+    path = inbox / f"survey_{wave}.csv"
+    if not path.exists() and not (inbox / "processed" / path.name).exists():
+        inbox.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".part")
+        write_survey_export(unfinished, seed, wave, SURVEY_RESPONDENTS)
+        unfinished.rename(path)
+    if path.exists():
+        dropped = run_instant(as_of).timestamp()
+        os.utime(path, (dropped, dropped))
+    return path
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _in_background(work: Any) -> Iterator[Any]:
+    """Starts work beside what follows; calling what is yielded waits for it and raises what it raised."""
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(work)
+        yield future.result
+
+
+if __name__ == "__main__":
+    sys.exit(main())
