@@ -6,8 +6,8 @@ with planned as (
 
 attempts as (
 
-    select * from {{ ref('stg_collection') }}
-    where object_id is null
+    select * from {{ ref('int_attempts') }}
+    where subject = 'posts' and object_id is null
 
 ),
 
@@ -17,10 +17,7 @@ posts_lists as (
         platform,
         account_id,
         run_date,
-        coalesce(
-            {{ last_value_by('outcome', 'recorded_at') }} filter (where subject = 'posts'),
-            {{ last_value_by('outcome', 'recorded_at') }} filter (where subject = '*')
-        ) = 'collected' as is_collected
+        {{ last_value_by('is_collected', 'recorded_at') }} as is_collected
     from attempts
     group by platform, account_id, run_date
 

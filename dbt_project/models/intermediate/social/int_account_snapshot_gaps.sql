@@ -61,8 +61,13 @@ select
     missing.metric,
     missing.metric_version,
     missing.run_date as metric_date,
+    missing.source_field,
+    missing.source,
+    missing.planned_at,
     coalesce({{ last_value_by('gaps.cause', 'gaps.last_seen_at') }}, 'not_collected') as gap_cause,
-    bool_or(missing.is_simulated) as is_simulated
+    -- the hole stands in the ledger already, under its own name or as a part of everything
+    coalesce(bool_or(gaps.is_open or gaps.subject = missing.source_field), false) as is_in_ledger,
+    missing.is_simulated
 from missing
 left join gaps
     on
@@ -76,4 +81,8 @@ group by
     missing.force_id,
     missing.metric,
     missing.metric_version,
-    missing.run_date
+    missing.run_date,
+    missing.source_field,
+    missing.source,
+    missing.planned_at,
+    missing.is_simulated

@@ -1,6 +1,6 @@
 with attempts as (
 
-    select * from {{ ref('stg_collection') }}
+    select * from {{ ref('int_attempts') }}
 
 ),
 
@@ -31,7 +31,7 @@ holes as (
 
 ),
 
--- a later attempt that brought the thing itself, everything, or (where nothing at all had come) anything, closes the hole
+-- a later attempt that brought the thing itself closes the hole; where nothing at all had come, one that brought anything
 closings as (
 
     select
@@ -48,26 +48,43 @@ closings as (
             and holes.account_id = attempts.account_id
             and holes.run_date = attempts.run_date
     where
-        attempts.outcome = 'collected'
+        attempts.is_collected
         and attempts.recorded_at > holes.last_seen_at
         and (
             holes.subject = '*'
-            or attempts.subject = '*'
             or (attempts.subject = holes.subject and coalesce(attempts.object_id, holes.object_id, '') = coalesce(holes.object_id, ''))
         )
     group by holes.platform, holes.account_id, holes.object_id, holes.run_date, holes.subject
 
 ),
 
-never_tried as (
+-- planned, and nothing is known of it: nobody tried, or all that came was stopped at the gate
+without_outcome as (
 
-    select planned.* from planned
+    select
+        planned.platform,
+        planned.account_id,
+        planned.run_date,
+        planned.source,
+        planned.force_id,
+        planned.planned_at,
+        planned.is_simulated,
+        coalesce(bool_or(attempts.is_stopped), false) as is_stopped
+    from planned
     left join attempts
         on
             planned.platform = attempts.platform
             and planned.account_id = attempts.account_id
             and planned.run_date = attempts.run_date
-    where attempts.account_id is null
+    group by
+        planned.platform,
+        planned.account_id,
+        planned.run_date,
+        planned.source,
+        planned.force_id,
+        planned.planned_at,
+        planned.is_simulated
+    having not coalesce(bool_or(attempts.is_collected or attempts.outcome = 'gap'), false)
 
 )
 
@@ -95,10 +112,10 @@ select
     source,
     force_id,
     'not_collected' as cause,
-    'planned, and no attempt left an answer' as detail,
+    case when is_stopped then 'all that came was stopped at the gate' else 'planned, and no attempt left an answer' end as detail,
     planned_at as first_seen_at,
     planned_at as last_seen_at,
     is_simulated,
     true as is_open,
     cast(null as timestamptz) as closed_at
-from never_tried
+from without_outcome

@@ -1,6 +1,42 @@
 with gaps as (
 
-    select * from {{ ref('int_gaps') }}
+    select
+        source,
+        platform,
+        force_id,
+        account_id,
+        object_id,
+        run_date,
+        subject,
+        cause,
+        detail,
+        first_seen_at,
+        last_seen_at,
+        is_open,
+        closed_at,
+        is_simulated
+    from {{ ref('int_gaps') }}
+
+    union all
+
+    -- an answer came, and no snapshot that counts for the day: too late, or stopped at the gate
+    select
+        source,
+        platform,
+        force_id,
+        account_id,
+        cast(null as varchar) as object_id,
+        metric_date as run_date,
+        source_field as subject,
+        gap_cause as cause,
+        'no snapshot that counts for the day was accepted' as detail,
+        planned_at as first_seen_at,
+        planned_at as last_seen_at,
+        true as is_open,
+        cast(null as timestamptz) as closed_at,
+        is_simulated
+    from {{ ref('int_account_snapshot_gaps') }}
+    where not is_in_ledger
 
 ),
 

@@ -1,0 +1,28 @@
+-- what counts as an attempt's outcome: what a stopped batch had collected never got through the gate
+with attempts as (
+
+    select * from {{ ref('stg_collection') }}
+
+),
+
+stopped as (
+
+    select distinct
+        source,
+        run_date,
+        ingest_id
+    from {{ ref('stg_conservation') }}
+    where is_stopped
+
+)
+
+select
+    attempts.*,
+    attempts.outcome = 'collected' and stopped.ingest_id is null as is_collected,
+    stopped.ingest_id is not null as is_stopped
+from attempts
+left join stopped
+    on
+        attempts.source = stopped.source
+        and attempts.run_date = stopped.run_date
+        and attempts.ingest_id = stopped.ingest_id
