@@ -17,7 +17,7 @@ trends as (
 )
 
 select
-    cast('{{ var("as_of_date") }}' as date) as scan_date,
+    {{ as_of_date() }} as scan_date,
     coalesce(watched.channel, trends.channel) as channel,
     coalesce(watched.series, trends.series) as series,
     watched.source,

@@ -12,7 +12,7 @@ with waves as (
     from {{ ref('survey_waves') }} as planned
     left join {{ ref('int_survey_response') }} as response on planned.wave = response.wave
     where
-        cast(planned.fieldwork_end as date) <= cast('{{ var("as_of_date") }}' as date)
+        cast(planned.fieldwork_end as date) <= {{ as_of_date() }}
         and response.wave is null
 
 ),

@@ -2,8 +2,8 @@ with signals as (
 
     select * from {{ source('accepted', 'signal') }}
     where
-        run_date <= cast('{{ var("as_of_date") }}' as date)
-        and period_start <= cast('{{ var("as_of_date") }}' as date)
+        run_date <= {{ as_of_date() }}
+        and period_start <= {{ as_of_date() }}
 
 ),
 

@@ -1,7 +1,7 @@
 with answers as (
 
     select * from {{ source('accepted', 'survey_answer') }}
-    where run_date <= cast('{{ var("as_of_date") }}' as date)
+    where run_date <= {{ as_of_date() }}
 
 ),
 
