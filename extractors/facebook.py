@@ -139,12 +139,12 @@ class _Reading:
             "until": str(int(end.timestamp())),
             "limit": str(POSTS_PER_PAGE),
         }
-        asked: Counter[str] = Counter()
+        asked: Counter[tuple[str, int]] = Counter()
         number, limit = 1, POSTS_PER_PAGE
         try:
             while path:
-                asked[path] += 1
-                if asked[path] > 2:
+                asked[path, limit] += 1
+                if asked[path, limit] > 2:  # twice is a page served again, three times a circle
                     raise Refused(f"paging leads back to a page already read; the list ends after {number - 1} pages")
                 if number > LARGEST_NUMBER_OF_PAGES:
                     raise Refused(f"the list has more than {LARGEST_NUMBER_OF_PAGES} pages")
