@@ -238,7 +238,8 @@ def _followers_end(plan: _Plan, months: Sequence[date]) -> Iterator[dict[str, An
                 is_missing = is_missing or not seen
                 total += seen[-1] if seen else 0
             value = np.nan if is_missing or not has_pages else total
-            status = "not_applicable" if not has_pages else "missing" if is_missing else "ok"
+            known = "ok" if _last_day(month) <= plan.as_of else "provisional"
+            status = "not_applicable" if not has_pages else "missing" if is_missing else known
             yield _row(force_id, month, "followers_end", value, value, np.nan, status)
 
 

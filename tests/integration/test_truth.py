@@ -1,0 +1,192 @@
+"""The marts equal the simulator's truth, over all 43 forces, for a world seed drawn at test time."""
+
+from __future__ import annotations
+
+import gzip
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from include.contract import TABLES
+from include.simulator.survey import survey_truth
+from include.simulator.truth import account_day_truth, facebook_truth, post_truth
+from tests.integration.worlds import WholeWorld
+
+pytestmark = pytest.mark.xdist_group("world")
+
+EXACT = ("followers_end", "posts_published", "interactions", "views")
+
+
+@pytest.fixture(scope="module")
+def months(world: WholeWorld) -> pd.DataFrame:
+    """Truth beside mart. Grain: force × month × metric."""
+    truth = facebook_truth(world.seed, world.as_of, world.instants, world.defects)
+    mart = world.query("select * from marts.hmicfrs_metrics where platform = 'facebook'")
+    truth["month"] = pd.to_datetime(truth["month"])
+    mart["month"] = pd.to_datetime(mart["month"])
+    keys = ["force_id", "month", "metric"]
+    both = truth.merge(mart, on=keys, how="left", suffixes=("_true", ""), validate="one_to_one", indicator=True)
+    assert (both["_merge"] == "both").all(), both.loc[both["_merge"] != "both", keys]
+    return both
+
+
+@pytest.mark.parametrize("metric", EXACT)
+def test_counts_equal_the_truth_exactly(world: WholeWorld, months: pd.DataFrame, metric: str) -> None:
+    rows = months[months["metric"] == metric]
+    assert rows["force_id"].nunique() == 43
+    assert rows["month"].nunique() == 4
+    wrong = rows[~((rows["value"] == rows["value_true"]) | (rows["value"].isna() & rows["value_true"].isna()))]
+    assert wrong.empty, f"world {world.seed}\n{wrong[['force_id', 'month', 'value_true', 'value', 'status_true', 'status']]}"
+    assert rows["value"].notna().sum() >= 43 * 4 - 4, "only the planted holes may be empty"
+
+
+def test_engagement_rates_equal_the_truth(world: WholeWorld, months: pd.DataFrame) -> None:
+    rows = months[months["metric"] == "engagement_rate_by_followers"]
+    assert rows["value"].notna().sum() > 43 * 3 - 4
+    assert (rows["value"].isna() == rows["value_true"].isna()).all()
+    np.testing.assert_allclose(rows["value"], rows["value_true"], rtol=1e-12, err_msg=f"world {world.seed}")
+
+
+def test_statuses_say_what_was_lost(months: pd.DataFrame) -> None:
+    rows = months[months["metric"].isin(EXACT)]
+    wrong = rows[rows["status"] != rows["status_true"]]
+    assert wrong.empty, wrong[["force_id", "month", "metric", "status_true", "status", "value"]]
+
+
+def test_every_post_equals_the_truth(world: WholeWorld) -> None:
+    truth = post_truth(world.seed, world.as_of, world.instants, world.defects).set_index("post_id").sort_index()
+    mart = world.query("select * from marts.fct_post where platform = 'facebook'").set_index("post_id").sort_index()
+    assert list(mart.index) == list(truth.index), f"world {world.seed}"
+    assert len(mart) > 3_000
+    originals = mart["is_original"]
+    for metric in ("reactions", "comments", "shares", "interactions", "views", "reach_unique"):
+        np.testing.assert_array_equal(
+            mart.loc[originals, metric].to_numpy(float), truth.loc[originals, metric].to_numpy(float), err_msg=metric
+        )
+    np.testing.assert_array_equal(
+        mart.loc[originals, "followers_at_posting"].to_numpy(float), truth.loc[originals, "followers_at_posting"].to_numpy(float)
+    )
+
+
+def test_the_accounts_daily_views_equal_the_truth(world: WholeWorld) -> None:
+    truth = account_day_truth(world.seed, world.run_dates[1], world.run_dates[-2], world.instants[-1])
+    mart = world.query("select * from marts.fct_metric_daily where metric = 'account_views' and value is not null")
+    for frame in (truth, mart):
+        frame["metric_date"] = pd.to_datetime(frame["metric_date"])
+    both = truth.merge(mart, on=["account_id", "metric_date"], how="inner", suffixes=("_true", ""))
+    assert len(both) > 43 * 80
+    assert (both["value"] == both["account_views"]).all(), f"world {world.seed}"
+
+
+def test_a_follower_count_that_was_not_reported_is_missing_and_never_zero(world: WholeWorld) -> None:
+    planted = next(defect for defect in world.defects if defect.kind == "followers_not_reported")
+    row = world.query(
+        "select * from marts.hmicfrs_metrics where metric = 'followers_end' and force_id = ? and platform = 'facebook' and month = ?",
+        planted.force_id,
+        planted.first_date,
+    ).iloc[0]
+    assert pd.isna(row["value"])
+    assert row["status"] == "missing"
+    assert row["gap_cause"] == "not_reported"
+    ledger = world.query(
+        "select run_date, cause, is_open from marts.gap_ledger where force_id = ? and subject = 'followers_count'", planted.force_id
+    )
+    due = [day for day in world.run_dates if planted.first_date <= day <= planted.last_date]
+    assert list(pd.to_datetime(ledger["run_date"]).sort_values().dt.date) == due
+    assert set(ledger["cause"]) == {"not_reported"}
+    assert ledger["is_open"].all()
+    zeros = world.query("select count(*) as n from marts.fct_metric_daily where metric = 'followers_end' and value = 0")
+    assert zeros["n"].iloc[0] == 0
+
+
+def test_an_expired_token_is_in_the_ledger_by_its_cause(world: WholeWorld) -> None:
+    planted = next(defect for defect in world.defects if defect.kind == "token_expired")
+    ledger = world.query(
+        "select distinct force_id, run_date, subject from marts.gap_ledger where cause = 'expired_token' and subject = '*'"
+    )
+    assert set(ledger["force_id"]) == {planted.force_id}
+    assert [day.date() for day in pd.to_datetime(ledger["run_date"]).unique()] == [planted.first_date]
+
+
+def test_no_gap_was_found_that_was_not_planted(world: WholeWorld) -> None:
+    causes = world.query("select cause, force_id, count(*) as n from marts.gap_ledger group by all")
+    assert set(zip(causes["cause"], causes["force_id"], strict=True)) == {("not_reported", "gwent"), ("expired_token", "dyfed-powys")}
+
+
+def test_conservation_holds_for_every_batch_and_kind(world: WholeWorld) -> None:
+    import duckdb
+
+    rows = duckdb.sql(f"from read_parquet('{world.home.accepted}/conservation/*/*.parquet')").df()
+    assert len(rows) > 43 * 3 * 14
+    left = rows["landed"] + rows["derived_zero"]
+    right = rows["accepted"] + rows["quarantined"] + rows["dropped_duplicate"] + rows["dropped_outside_window"]
+    assert (left == right).all()
+    assert not rows["is_stopped"].any()
+    assert (rows["derived_zero"] > 0).any(), "shares that are absent are zeros by contract, typed as such"
+    assert (rows["dropped_duplicate"] > 0).any(), "the planted duplicate page"
+
+
+def test_every_table_of_the_contract_is_published_with_43_forces(world: WholeWorld) -> None:
+    for table in TABLES:
+        rows = world.query(f"select * from marts.{table.name}")
+        assert len(rows) > 0, table.name
+        assert "is_simulated" in rows.columns, table.name
+        parquet = world.home.published / "parquet" / table.name
+        assert len(pd.read_parquet(parquet)) == len(rows), table.name
+        if table.every_force:
+            assert rows.loc[~rows["force_id"].isin(["national"]), "force_id"].nunique() == 43, table.name
+
+
+def test_simulated_figures_say_so_and_the_real_series_does_not(world: WholeWorld) -> None:
+    for table in ("hmicfrs_metrics", "fct_post", "fct_metric_daily", "expectation_gap"):
+        assert world.query(f"select bool_and(is_simulated) as simulated from marts.{table}")["simulated"].iloc[0], table
+    assert not world.query("select bool_or(is_simulated) as simulated from marts.horizon_trends")["simulated"].iloc[0]
+
+
+def test_the_real_fediverse_series(world: WholeWorld) -> None:
+    row = world.query("select * from marts.horizon_trends where channel = 'fediverse' and series = 'users'").iloc[0]
+    assert str(row["step_date"])[:10] == "2019-07-04"
+    assert row["step_size"] == 991_816
+    assert row["direction"] == "up"
+    assert row["trend_p_value"] is None or pd.isna(row["trend_p_value"])
+    assert row["not_computed_reason"] == "not_yet_computed"
+
+
+def test_the_surveys_want_shares_are_near_their_truth(world: WholeWorld) -> None:
+    """One survey; the coverage over many is tests/dbt_survey/test_want_coverage.py."""
+    truth = survey_truth(world.seed, "2026-autumn")
+    mart = world.query("select * from marts.expectation_gap where audience = 'all'")
+    both = truth.merge(mart, on=["force_id", "category_code"], suffixes=("_true", ""), validate="one_to_one")
+    assert len(both) == 44 * 10
+    shown = both[both["want_share"].notna()]
+    covered = shown["want_share_true"].between(shown["want_ci_low"], shown["want_ci_high"])
+    assert covered.mean() > 0.9, f"world {world.seed}"
+    small = both[both["force_id"] == "city-of-london"]
+    assert set(small["want_status"]) == {"unreliable"}
+    assert set(mart["activity_status"]) == {"missing"}
+    assert mart["activity_share"].isna().all()
+
+
+def test_no_person_and_no_token_stays_in_any_file(world: WholeWorld) -> None:
+    """Planted tokens, names and addresses of respondents, in every file under the state folder, compressed ones too.
+
+    The dropped export itself is what people put there; it is not the pipeline's to rewrite.
+    """
+    planted = [token.encode() for token in world.tokens] + [b"@example.org", b"192.0.2."]
+    export = next((world.home.inbox / "survey" / "processed").glob("*.csv")).read_bytes()
+    assert b"@example.org" in export, "the export does hold what must not go on"
+    assert b"192.0.2." in export
+    looked, found = Counter[str](), []
+    for path in world.home.path.rglob("*"):
+        if not path.is_file() or path.is_symlink() or world.home.inbox in path.parents:
+            continue
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        if path.suffix == ".parquet":
+            content += pd.read_parquet(path).to_csv().encode()
+        looked[path.suffix] += 1
+        found += [f"{path}: {secret!r}" for secret in planted if secret in content]
+    assert looked[".gz"] > 500
+    assert looked[".parquet"] > 20
+    assert not found, found[:5]

@@ -1,0 +1,125 @@
+"""Whole worlds through the whole pipeline: simulator → extractors → Great Expectations → dbt → published marts, in one process.
+
+The same calls as the DAGs make (tests/integration/test_scheduler.py runs those by the real scheduler).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import duckdb
+import pandas as pd
+
+from extractors import SOURCES, source
+from extractors.base import ApiSource, FileSource, SourceError
+from include.collect import collect_force, plan
+from include.inbox import collect_dropped, collect_shipped
+from include.publish import publish
+from include.run import SURVEY_RESPONDENTS, drop_survey_export, simulated_connections
+from include.settings import Home, run_instant
+from include.simulator.defects import Defect
+from include.simulator.process import SimulatorProcess
+from include.validation import RunReport, require_clean, validate_run
+from include.warehouse import build
+
+log = logging.getLogger(__name__)
+
+
+def drawn_seed() -> int:
+    """A world seed drawn now; WORLD_SEED repeats one that a failed test has named."""
+    seed = int(os.environ.get("WORLD_SEED") or secrets.randbelow(2**31))
+    print(f"WORLD_SEED={seed}")
+    return seed
+
+
+@dataclass(frozen=True)
+class WholeWorld:
+    """A world that has been collected, built and published. `seed` names it in every failure."""
+
+    home: Home
+    seed: int
+    as_of: date
+    run_dates: tuple[date, ...]
+    defects: tuple[Defect, ...]
+    tokens: tuple[str, ...]
+    reports: tuple[RunReport, ...]
+    forces: tuple[str, ...] | None
+
+    @property
+    def instants(self) -> list[Any]:
+        return [run_instant(day) for day in self.run_dates]
+
+    def query(self, sql: str, *parameters: Any) -> pd.DataFrame:
+        """From the published marts."""
+        with duckdb.connect(str(self.home.published / "warehouse.duckdb"), read_only=True) as connection:
+            return connection.execute(sql, parameters).df()
+
+
+@contextmanager
+def at_home(folder: Path) -> Iterator[Home]:
+    """INSIGHT_HOME and the keys in a folder of the test."""
+    variables = {"INSIGHT_HOME": str(folder / "var"), "INSIGHT_SECRETS": str(folder / "secrets")}
+    with patch.dict(os.environ, variables):
+        yield Home.current()
+
+
+def collect_day(simulator: SimulatorProcess, run_date: date, forces: Iterable[str] | None = None) -> list[RunReport]:
+    """Every platform on one run date, with the simulator's clock at the run's instant."""
+    simulator.set_clock(run_instant(run_date))
+    reports = []
+    for platform in (each for each in SOURCES if isinstance(each, ApiSource)):
+        for force_id in plan(platform.name, run_date, forces=forces):
+            try:
+                collect_force(platform.name, force_id, run_date)
+            except SourceError as error:
+                log.info("%s %s: %s", force_id, run_date, error)
+        reports.append(validate_run(platform.name, run_date))
+    return reports
+
+
+def collect_files(home: Home, as_of: date, seed: int) -> list[RunReport]:
+    """The survey export and the shipped series."""
+    reports = []
+    exported = drop_survey_export(home, as_of, seed)
+    if exported is not None and exported.exists():
+        collect_dropped("survey", exported.name, as_of)
+    for files in (each for each in SOURCES if isinstance(each, FileSource)):
+        if files.shipped:
+            collect_shipped(files, as_of)
+        reports.append(validate_run(files.name, as_of))
+    return reports
+
+
+def run_world(
+    folder: Path,
+    run_dates: Iterable[date],
+    defects: Iterable[Defect] = (),
+    forces: tuple[str, ...] | None = None,
+    with_files: bool = True,
+    with_publication: bool = True,
+) -> WholeWorld:
+    """Collect on each run date, then build as of the last one and publish."""
+    seed, days, planted = drawn_seed(), tuple(run_dates), tuple(defects)
+    as_of = days[-1]
+    with at_home(folder) as home, SimulatorProcess(seed=seed, defects=planted, forces=forces) as simulator:
+        with patch.dict(os.environ, simulated_connections(simulator)):
+            reports = [report for day in days for report in collect_day(simulator, day, forces)]
+            if with_files:
+                reports += collect_files(home, as_of, seed)
+            build(as_of)
+            if with_publication:
+                publish(as_of)
+            tokens = tuple(simulator.tokens("facebook").values())
+    return WholeWorld(home, seed, as_of, days, planted, tokens, tuple(reports), forces)
+
+
+__all__ = ["SURVEY_RESPONDENTS", "WholeWorld", "at_home", "collect_day", "collect_files", "require_clean", "run_world", "source"]
