@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from include.simulator.graph import (
     unknown_object,
 )
 from include.simulator.insights import PAGE_METRICS, POST_METRICS, Metric, page_insights, pick_metrics, post_insights
+from include.simulator.refusals import app_usage, page_usage, posts_permission_lost, throttled, token_expired
 from include.simulator.register import PageAccount
 from include.simulator.times import wire_time
 from include.simulator.world import Counts, Post, World, fraction
@@ -104,8 +104,8 @@ class FacebookPages:
                 return Answer(200, HTML_PAGE)
             body = getattr(self, f"_{endpoint}")(asker, parts, query)
         except GraphError as error:
-            return Answer(error.status, error.body, {"x-app-usage": self._app_usage(), **error.headers})
-        usage = {"x-business-use-case-usage": self._page_usage(force_id)}
+            return Answer(error.status, error.body, {"x-app-usage": app_usage(self.by_force.total()), **error.headers})
+        usage = {"x-business-use-case-usage": page_usage(force_id, self.by_force[force_id])}
         return Answer(200, body, usage, is_cut=self._due("truncated_page", asker, endpoint) is not None)
 
     @staticmethod
@@ -123,17 +123,7 @@ class FacebookPages:
             return "post_insights" if is_post else "page_insights"
         return "published_posts" if len(parts) == 2 and parts[1] == "published_posts" and not is_post else None
 
-    # Usage and refusals
-
-    def _app_usage(self) -> str:
-        percent = min(self.by_force.total() // 1000, 95)
-        return json.dumps({"call_count": percent, "total_time": percent, "total_cputime": percent // 2})
-
-    def _page_usage(self, force_id: str, percent: int | None = None, regain_minutes: int = 0) -> str:
-        business = str(100_000 + int(fraction("business", force_id) * 900_000))
-        percent = min(self.by_force[force_id] // 100, 95) if percent is None else percent
-        usage = {"type": "pages", "call_count": percent, "total_cputime": percent // 2, "total_time": percent}
-        return json.dumps({business: [{**usage, "estimated_time_to_regain_access": regain_minutes}]})
+    # Refusals
 
     def _due(self, kind: str, asker: Asker, endpoint: str | None = None) -> Defect | None:
         return self.book.first(kind, asker.force_id, self.clock.today, endpoint)
@@ -141,37 +131,14 @@ class FacebookPages:
     def _refuse(self, asker: Asker, endpoint: str) -> None:
         """Raises the error of a defect that lets no request of this kind through."""
         if self._due("token_expired", asker):
-            expired = self.clock.now.strftime("%A, %d-%b-%y")
-            raise GraphError(
-                f"Error validating access token: Session has expired on {expired} 05:00:00 PST. "
-                f"The current time is {expired} {self.clock.now:%H:%M:%S} PST.",
-                190,
-                463,
-            )
+            raise token_expired(self.clock.now)
         throttle = self._due("throttle", asker, endpoint)
         if throttle:
-            raise self._throttled(asker.force_id, throttle.detail)
+            raise throttled(asker.force_id, throttle.detail)
         if self._due("server_error", asker, endpoint):
             raise GraphError("An unexpected error has occurred. Please retry your request later.", 1, status=500, is_transient=True)
         if endpoint == "published_posts" and self._due("posts_permission_lost", asker):
-            raise GraphError(
-                "(#10) This endpoint requires the 'pages_read_engagement' permission or the 'Page Public Content Access' feature.",
-                10,
-                status=403,
-            )
-
-    def _throttled(self, force_id: str, detail: Mapping[str, Any]) -> GraphError:
-        status = detail.get("status", 400)
-        if detail.get("code", 32) == 32:
-            usage = {"x-app-usage": json.dumps({"call_count": 100, "total_time": 100, "total_cputime": 60})}
-            return GraphError("(#32) Page request limit reached", 32, status=status, headers=usage)
-        return GraphError(
-            "(#80001) There have been too many calls to this Page account. Wait a bit and try again. For more info, please refer "
-            "to https://developers.facebook.com/docs/graph-api/overview/rate-limiting.",
-            80001,
-            status=status,
-            headers={"x-business-use-case-usage": self._page_usage(force_id, 101, detail.get("regain_minutes", 0))},
-        )
+            raise posts_permission_lost()
 
     # Objects
 
