@@ -21,8 +21,12 @@ SELECTION = "+expectation_gap +horizon_trends"
 pytestmark = pytest.mark.xdist_group("warehouse_build")  # they share one home
 
 
-def files_of_the_project() -> set[tuple[str, int]]:
-    return {(str(path), path.stat().st_mtime_ns) for path in (PROJECT_ROOT / "dbt_project").rglob("*") if path.is_file()}
+def copy_of_the_project(folder: Path) -> Path:
+    return shutil.copytree(PROJECT_ROOT / "dbt_project", folder, ignore=shutil.ignore_patterns("target", "logs"))
+
+
+def files(folder: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +43,16 @@ def open_elsewhere(path: Path) -> None:
     subprocess.run([sys.executable, "-c", code, str(path)], check=True, capture_output=True, timeout=60)
 
 
-def test_a_build_reports_what_it_built_and_lets_go_of_the_file(home: Home) -> None:
-    before = os.environ.get("INSIGHT_HOME"), files_of_the_project()
+def test_a_build_reports_what_it_built_and_lets_go_of_the_file(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = copy_of_the_project(tmp_path / "dbt_project")
+    monkeypatch.setattr(warehouse, "DBT_PROJECT", project)
+    before = os.environ.get("INSIGHT_HOME"), files(project)
     told: list[str] = []
 
     report = warehouse.build(AS_OF, home, told.append, select=SELECTION)
 
     open_elsewhere(home.build_file)
-    assert (os.environ.get("INSIGHT_HOME"), files_of_the_project()) == before  # nothing is written into the project
+    assert (os.environ.get("INSIGHT_HOME"), files(project)) == before  # nothing is written into the project
     assert report.rows() == {"expectation_gap": 440, "horizon_trends": 2}
     assert report.statistics == {"survey_weights": 7, "horizon_statistics": 0}
     assert not report.failed
@@ -128,8 +134,7 @@ def test_a_broken_row_fails_by_the_name_of_the_test_and_shows_its_sql(tmp_path: 
 
 
 def test_a_model_that_cannot_run_fails_by_name_with_its_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = tmp_path / "dbt_project"
-    shutil.copytree(PROJECT_ROOT / "dbt_project", project, ignore=shutil.ignore_patterns("target", "logs"))
+    project = copy_of_the_project(tmp_path / "dbt_project")
     monkeypatch.setattr(warehouse, "DBT_PROJECT", project)
     model = project / "models" / "intermediate" / "survey" / "int_survey_respondents.sql"
     model.write_text(model.read_text().replace("max(force_id)", "max(shoe_size)"))
