@@ -332,7 +332,7 @@ def _cells(row: list[str], width: int, columns: list[Column]) -> tuple[list[str]
             cells.append(column.question.options.get(cell, HIDDEN))
         if cells[-1] == HIDDEN:
             what = "is a formula" if cell[0] in "=+-@" else "is none of the options"
-            defect = defect or f"question {column.question.code}: the answer {what} ({_shown(cell)})"
+            defect = defect or f"question {column.question.code}: the answer {what} ({_shown(row[column.index])})"
     return cells, defect
 
 
