@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
+from string import Formatter
 from typing import Any
 
 import pandas as pd
@@ -71,7 +72,8 @@ def explain(frame: pd.DataFrame, rules: Sequence[Rule], failures: pd.Series, col
     named itself ("formula_cell: …"). `quote`: whether a reason may show the value found.
     """
     names, reasons = [], []
-    bad = frame.loc[failures.index]
+    shown = {name for rule in rules for _, name, _, _ in Formatter().parse(rule.reason) if name}
+    bad = frame.loc[failures.index, sorted(shown)]
     for position, row in zip(failures, bad.to_dict("records"), strict=True):
         rule = rules[position]
         name, reason = rule.name, rule.reason

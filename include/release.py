@@ -86,10 +86,15 @@ def _write(folder: Path, tables: dict[str, pa.Table], manifest: dict[str, Any]) 
     part.rename(folder)
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m include.release", description=__doc__.splitlines()[0])
+def main(arguments: list[str] | None = None) -> None:
+    """The command: releases each run date given, and prints what became of it."""
+    parser = argparse.ArgumentParser(prog="python -m include.release", description="Judge quarantined rows again")
     parser.add_argument("source", help="for example facebook")
     parser.add_argument("run_date", type=date.fromisoformat, nargs="+", help="one run date or several, YYYY-MM-DD")
-    arguments = parser.parse_args()
-    for day in arguments.run_date:
-        print("\n".join(release(arguments.source, day).summary_lines()))
+    chosen = parser.parse_args(arguments)
+    for day in chosen.run_date:
+        print("\n".join(release(chosen.source, day).summary_lines()))
+
+
+if __name__ == "__main__":
+    main()

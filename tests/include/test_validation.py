@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from include import accepted, registry
 from include.records import RECORD_KINDS
 from include.registry import MapRow, Registry
+from include.release import main as release_command
 from include.release import release
 from include.settings import Home
 from include.validation import RunNotClean, RunReport, require_clean, validate_run
@@ -211,6 +213,33 @@ def test_rows_of_a_field_that_was_mapped_since_are_released(home: Home, monkeypa
     assert accepted.read("post", home).num_rows == 2
     assert accepted.read("collection", home).num_rows == 1
     assert release("facebook", RUN_DATE, home) == report
+
+
+def test_the_release_command_says_what_became_of_each_run(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_ingest(home, {"observation": [*good("observation", 4), *hugs(2)]})
+    run(home)
+    monkeypatch.setenv("INSIGHT_HOME", str(home.path))
+    release_command(["facebook", "2026-10-26", "2026-11-02"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "facebook 2026-10-26: 0 batches, 0 rows accepted"
+    assert lines[1] == "facebook 2026-11-02: 1 batches, 4 rows accepted"
+    assert "  quarantined by unmapped_field: 2" in lines
+
+
+def test_a_batch_that_was_mostly_bad_is_released_when_its_account_is_registered(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_ingest(home, {"post": [{**row, "account_id": "42"} for row in good("post", 30)], "account": good("account", 1)})
+    assert list(run(home).stopped) == ["gwent"]
+    known = registry.current()
+    account = replace(next(row for row in known.accounts if row.force_id == "gwent"), account_id="42")
+    monkeypatch.setattr(registry, "current", lambda: replace(known, accounts=(*known.accounts, account)))
+    report = release("facebook", RUN_DATE, home)
+    require_clean(report)
+    assert (report.accepted, report.quarantined) == (31, Counter())
+    assert accepted.read_quarantine("post", home).num_rows == 0
 
 
 # batches that are stopped
