@@ -1,0 +1,207 @@
+"""The real scheduler, DAG processor and API server: ingest DAGs are triggered, the warehouse follows from their asset events."""
+
+import gzip
+import json
+import os
+import sqlite3
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from include import airflow_home
+from include.run import SURVEY_RESPONDENTS, collect_history, drop_survey_export, simulated_connections
+from include.screen import Screen
+from include.settings import Home, run_instant
+from include.simulator.defects import Defect
+from include.simulator.process import SimulatorProcess
+
+AS_OF = date(2026, 11, 2)
+WEEK_BEFORE = date(2026, 10, 26)
+FORCES = ["gwent", "kent", "surrey"]
+FAILING = "surrey"
+WITHIN_SECONDS = 240
+
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(540)]
+
+
+class Client:
+    """Airflow's public API, as its UI uses it."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        login = {"username": airflow_home.USER, "password": airflow_home.password()}
+        self._token = self._ask("POST", "/auth/token", login)["access_token"]
+
+    def _ask(self, method: str, path: str, body: Any = None, token: str = "") -> Any:
+        headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
+        data = None if body is None else json.dumps(body).encode()
+        with self._opener.open(urllib.request.Request(self.address + path, data, headers, method=method), timeout=30) as answer:
+            return json.load(answer)
+
+    def get(self, path: str) -> Any:
+        return self._ask("GET", f"/api/v2{path}", token=self._token)
+
+    def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
+        body = {"logical_date": run_instant(AS_OF).isoformat(), "conf": conf}
+        return self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", body, self._token)["dag_run_id"]
+
+    def unpause(self, dag_id: str) -> None:
+        self._ask("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False}, self._token)
+
+    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        return self.get(f"/dags/{dag_id}/dagRuns")["dag_runs"]
+
+    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        return self.get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=100")["task_instances"]
+
+
+def wait_for(what: str, airflow: airflow_home.Airflow, found: Any) -> Any:
+    until = time.monotonic() + WITHIN_SECONDS
+    while time.monotonic() < until:
+        airflow.check()
+        if result := found():
+            return result
+        time.sleep(1)
+    raise AssertionError(f"{what}: not within {WITHIN_SECONDS} s; read {airflow.logs}")
+
+
+class World:
+    """What the scheduler did: filled once, looked at by several tests."""
+
+    home: Home
+    tokens: dict[str, str]
+    runs: dict[str, dict[str, Any]]
+    tasks: dict[str, list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    world = World()
+    world.home = home = Home(tmp_path_factory.mktemp("scheduler"))
+    expired = Defect("token_expired", FAILING, AS_OF, AS_OF)
+    with pytest.MonkeyPatch.context() as patch, SimulatorProcess(seed=7, defects=[expired]) as simulator:
+        patch.setenv("INSIGHT_SECRETS", str(tmp_path_factory.mktemp("secrets")))
+        patch.setenv("INSIGHT_HOME", str(home.path))
+        connections = simulated_connections(simulator)
+        for name, value in connections.items():
+            patch.setenv(name, value)
+        # every force once, a week before; then the scheduler collects three of them
+        collect_history(simulator, [WEEK_BEFORE], home, Screen())
+        drop_survey_export(home, AS_OF, seed=7)
+        simulator.set_clock(run_instant(AS_OF))
+        world.tokens = simulator.tokens("facebook")
+        paused = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True", "INSIGHT_RETRY_SECONDS": "1"}
+        with airflow_home.Airflow(home, airflow_home.free_port(), connections | paused) as airflow:
+            world.runs, world.tasks = _trigger_everything(airflow)
+        yield world
+
+
+def _trigger_everything(airflow: airflow_home.Airflow) -> tuple[dict[str, dict[str, Any]], dict[str, list[dict[str, Any]]]]:
+    client = Client(airflow.address)
+    ingests = {"ingest_facebook": {"forces": FORCES}, "ingest_survey": {}, "ingest_signals_fediverse": {}}
+    wanted = {*ingests, "build_warehouse"}
+    wait_for("four DAGs", airflow, lambda: wanted <= {dag["dag_id"] for dag in client.get("/dags")["dags"]})
+    started = {}
+    for dag_id, conf in ingests.items():
+        started[dag_id] = client.trigger(dag_id, {"run_date": AS_OF.isoformat(), **conf})
+        client.unpause(dag_id)
+    runs = {}
+    for dag_id, run_id in started.items():
+        runs[dag_id] = wait_for(dag_id, airflow, lambda dag_id=dag_id, run_id=run_id: _ended(client, dag_id, run_id))
+    client.unpause("build_warehouse")
+    runs["build_warehouse"] = wait_for("build_warehouse", airflow, lambda: _asset_triggered(client))
+    return runs, {dag_id: client.tasks(dag_id, run["dag_run_id"]) for dag_id, run in runs.items()}
+
+
+def _ended(client: Client, dag_id: str, run_id: str) -> dict[str, Any] | None:
+    return next((run for run in client.runs(dag_id) if run["dag_run_id"] == run_id and run["state"] in ("success", "failed")), None)
+
+
+def _asset_triggered(client: Client) -> dict[str, Any] | None:
+    ended = [run for run in client.runs("build_warehouse") if run["run_type"] == "asset_triggered" and run["end_date"]]
+    return ended[0] if ended else None
+
+
+def states(tasks: list[dict[str, Any]]) -> dict[str, str]:
+    return {task["rendered_map_index"] or task["task_id"]: task["state"] for task in tasks}
+
+
+def readable(path: Path) -> bytes:
+    """A file's content, unpacked where it is compressed."""
+    if path.suffix == ".gz":
+        return gzip.decompress(path.read_bytes())
+    if path.suffix == ".parquet":
+        table = pq.read_table(path, partitioning=None)
+        texts = [table.column(field.name).unique() for field in table.schema if pa.types.is_string(field.type)]
+        return "\n".join(str(text) for column in texts for text in column.to_pylist()).encode()
+    return path.read_bytes()
+
+
+def test_one_failing_force_turns_the_run_red_and_costs_no_other_its_data(world: World) -> None:
+    assert world.runs["ingest_facebook"]["state"] == "failed"
+    assert states(world.tasks["ingest_facebook"]) == {
+        "plan": "success",
+        "Gwent Police": "success",
+        "Kent Police": "success",
+        "Surrey Police": "failed",
+        "validate": "success",
+        "accepted": "success",
+        "all_collected": "failed",
+    }
+    failed = next(task for task in world.tasks["ingest_facebook"] if task["rendered_map_index"] == "Surrey Police")
+    assert failed["try_number"] == 1, "an expired token is not retried"
+
+
+def test_files_are_collected_and_green(world: World) -> None:
+    for dag_id in ("ingest_survey", "ingest_signals_fediverse"):
+        assert world.runs[dag_id]["state"] == "success", dag_id
+    assert [path.name for path in (world.home.inbox / "survey" / "processed").iterdir()] == ["survey_2026-autumn.csv"]
+
+
+def test_the_warehouse_is_built_from_the_asset_events_and_published(world: World) -> None:
+    assert world.runs["build_warehouse"]["state"] == "success"
+    assert world.runs["build_warehouse"]["logical_date"] is None
+    with duckdb.connect(str(world.home.published / "warehouse.duckdb"), read_only=True) as marts:
+        assert marts.execute("select as_of_date from marts.publications").fetchall()[-1] == (AS_OF,)
+        followers = marts.execute(
+            "select force_id, value is not null, status, gap_cause from marts.fct_metric_daily"
+            " where metric = 'followers_end' and metric_date = ? order by force_id",
+            [AS_OF],
+        ).fetchall()
+        assert followers == [
+            ("gwent", True, "ok", None),
+            ("kent", True, "ok", None),
+            ("surrey", False, "missing", "expired_token"),
+        ]
+        gaps = marts.execute("select force_id, cause from marts.gap_ledger where run_date = ?", [AS_OF]).fetchall()
+        assert gaps == [("surrey", "expired_token")]
+        answers = marts.execute("select max(want_base_n) from marts.expectation_gap where force_id = 'national'").fetchall()[0][0]
+        assert SURVEY_RESPONDENTS * 0.9 < answers <= SURVEY_RESPONDENTS
+        assert marts.execute("select direction from marts.horizon_trends where series = 'users'").fetchall() == [("up",)]
+
+
+def test_no_secret_in_any_file_log_or_rendered_field(world: World) -> None:
+    keys = [path for path in Path(os.environ["INSIGHT_SECRETS"]).rglob("*") if path.is_file()]
+    secrets = [*world.tokens.values(), airflow_home.password(), *(path.read_text().strip() for path in keys)]
+    assert len(secrets) >= 46, "43 tokens, the login and the key of the pseudonyms"
+    kinds = Counter(path.suffix for path in world.home.path.rglob("*") if path.is_file())
+    assert min(kinds[suffix] for suffix in (".gz", ".parquet", ".log", ".db", ".duckdb", ".html")) >= 1, kinds
+    for path in (path for path in world.home.path.rglob("*") if path.is_file()):
+        content = readable(path)
+        for secret in secrets:
+            assert secret.encode() not in content, f"a secret is in {path}"
+    with sqlite3.connect(world.home.airflow / "airflow.db") as database:
+        rendered = database.execute("select rendered_fields from rendered_task_instance_fields where dag_id = 'ingest_facebook'").fetchall()
+    shown = " ".join(str(row) for row in rendered)
+    assert "gwent" in shown, "the force id is an argument, and the only one"
+    assert not any(token in shown for token in world.tokens.values())
