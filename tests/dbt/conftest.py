@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
@@ -161,17 +160,13 @@ def autumn_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 @pytest.fixture(scope="session")
-def autumn_marts(autumn_home: Home) -> Iterator[Marts]:
-    marts = Marts(autumn_home)
-    yield marts
-    marts.connection.close()
+def autumn_marts(autumn_home: Home) -> Marts:
+    return Marts(autumn_home)
 
 
 @pytest.fixture(scope="session")
-def breaks_marts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marts]:
+def breaks_marts(tmp_path_factory: pytest.TempPathFactory) -> Marts:
     home = Home(tmp_path_factory.mktemp("breaks"))
     breaks().write(home)
     build(home, BREAKS_AS_OF)
-    marts = Marts(home)
-    yield marts
-    marts.connection.close()
+    return Marts(home)

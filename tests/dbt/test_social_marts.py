@@ -122,7 +122,8 @@ def test_a_merger_is_a_break_and_only_open_accounts_are_counted(autumn_marts: Ma
     assert autumn_marts.month("devon-and-cornwall", "2026-10", "followers_end", "is_break") == (False,)
     assert autumn_marts.month("hampshire", "2026-09", "views", "is_break", platform="all") == (True,)
     broken = autumn_marts.rows(
-        f"select account_id, metric_date from marts.fct_metric_daily where is_break and account_id in ('{DEVON}', '{CORNWALL}', '{CITY}')"
+        "select account_id, metric_date from marts.fct_metric_daily "
+        f"where is_break and account_id in ('{DEVON}', '{CORNWALL}', '{CITY}')"
     )
     assert broken == [(DEVON, date(2026, 9, 21))]
 
@@ -209,7 +210,8 @@ def test_the_ledger_knows_every_hole_and_what_closed_it(autumn_marts: Marts) -> 
         key=lambda row: row[:3],
     )
     assert autumn_marts.rows(
-        f"select count(*), count(*) filter (where is_open and cause = 'expired_token') from marts.gap_ledger where account_id = '{HAMPSHIRE}'"
+        "select count(*), count(*) filter (where is_open and cause = 'expired_token') from marts.gap_ledger "
+        f"where account_id = '{HAMPSHIRE}'"
     ) == [(9, 9)]
 
 
@@ -232,7 +234,8 @@ def test_collection_health_sums_the_ledger(autumn_marts: Marts) -> None:
 
 def test_numbers_that_feed_no_metric_are_kept_for_reconciliation(autumn_marts: Marts) -> None:
     pairs = autumn_marts.rows(
-        "select metric_date, source_field, value, preferred_value, difference from intermediate.int_metric_reconciliation order by metric_date limit 2"
+        "select metric_date, source_field, value, preferred_value, difference from intermediate.int_metric_reconciliation "
+        "order by metric_date limit 2"
     )
     assert pairs == [
         (date(2026, 9, 7), "fan_count", 990, 1000, -10),

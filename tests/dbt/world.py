@@ -166,14 +166,15 @@ def build(home: Home, as_of: date, selection: Sequence[str] = SELECTION) -> None
 
 
 class Marts:
-    """The built marts, for asking."""
+    """The built marts, for asking. The file is closed between questions, so that dbt can open it."""
 
     def __init__(self, home: Home) -> None:
-        self.connection = duckdb.connect(str(home.build_file), read_only=True)
-        self.connection.execute("set timezone = 'UTC'")
+        self.build_file = home.build_file
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        return self.connection.execute(sql).fetchall()
+        with duckdb.connect(str(self.build_file), read_only=True) as connection:
+            connection.execute("set timezone = 'UTC'")
+            return connection.execute(sql).fetchall()
 
     def month(self, force_id: str, month: str, metric: str, columns: str = "value, status", platform: str = "facebook") -> Any:
         """One row of hmicfrs_metrics. Fails unless there is exactly one."""
