@@ -267,7 +267,10 @@ def test_its_numbers_reach_the_marts(project: tuple[Path, set[str]], host: str, 
             ).fetchall()
         )
         views = connection.execute(
-            "select distinct status from marts.hmicfrs_metrics where platform = 'murmur' and metric = 'views' and force_id = 'kent'"
+            """
+            select distinct status from marts.hmicfrs_metrics
+            where platform = 'murmur' and metric = 'views' and force_id = 'kent'
+            """
         ).fetchall()
         simulated = connection.execute("select bool_and(is_simulated) from marts.fct_post where platform = 'murmur'").fetchone()
     assert metrics["kent followers_end"] == 52_000

@@ -1,4 +1,4 @@
-"""A small world over the platform's two breaks: 2025-11-15 (impressions end, views begin) and 2026-06-15 (another count of reach)."""
+"""A small world over the platform's breaks: 2025-11-15 (impressions end, views begin), 2026-06-15 (another count of reach)."""
 
 from __future__ import annotations
 
@@ -79,7 +79,10 @@ def test_the_month_of_the_break_says_so(broken: WholeWorld) -> None:
 
     with duckdb.connect(str(broken.home.build_file), read_only=True) as connection:
         rows = connection.sql(
-            "select distinct month, is_break from marts.hmicfrs_metrics where metric = 'views' and platform = 'facebook' order by month"
+            """
+            select distinct month, is_break from marts.hmicfrs_metrics
+            where metric = 'views' and platform = 'facebook' order by month
+            """
         ).df()
     breaks = dict(zip(pd.to_datetime(rows["month"]).dt.date, rows["is_break"], strict=True))
     assert breaks[date(2025, 11, 1)]

@@ -87,7 +87,10 @@ def test_the_accounts_daily_views_equal_the_truth(world: WholeWorld) -> None:
 def test_a_follower_count_that_was_not_reported_is_missing_and_never_zero(world: WholeWorld) -> None:
     planted = next(defect for defect in world.defects if defect.kind == "followers_not_reported")
     row = world.query(
-        "select * from marts.hmicfrs_metrics where metric = 'followers_end' and force_id = ? and platform = 'facebook' and month = ?",
+        """
+        select * from marts.hmicfrs_metrics
+        where metric = 'followers_end' and force_id = ? and platform = 'facebook' and month = ?
+        """,
         planted.force_id,
         planted.first_date,
     ).iloc[0]
@@ -116,7 +119,10 @@ def test_an_expired_token_is_in_the_ledger_by_its_cause(world: WholeWorld) -> No
 
 def test_no_gap_was_found_that_was_not_planted(world: WholeWorld) -> None:
     causes = world.query("select cause, force_id, count(*) as n from marts.gap_ledger group by all")
-    assert set(zip(causes["cause"], causes["force_id"], strict=True)) == {("not_reported", "gwent"), ("expired_token", "dyfed-powys")}
+    assert set(zip(causes["cause"], causes["force_id"], strict=True)) == {
+        ("not_reported", "gwent"),
+        ("expired_token", "dyfed-powys"),
+    }
 
 
 def test_conservation_holds_for_every_batch_and_kind(world: WholeWorld) -> None:

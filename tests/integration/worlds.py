@@ -19,16 +19,16 @@ from unittest.mock import patch
 import duckdb
 import pandas as pd
 
-from extractors import SOURCES, source
+from extractors import SOURCES
 from extractors.base import ApiSource, FileSource, SourceError
 from include.collect import collect_force, plan
 from include.inbox import collect_dropped, collect_shipped
 from include.publish import publish
-from include.run import SURVEY_RESPONDENTS, drop_survey_export, simulated_connections
+from include.run import drop_survey_export, simulated_connections
 from include.settings import Home, run_instant
 from include.simulator.defects import Defect
 from include.simulator.process import SimulatorProcess
-from include.validation import RunReport, require_clean, validate_run
+from include.validation import RunReport, validate_run
 from include.warehouse import build
 
 log = logging.getLogger(__name__)
@@ -110,16 +110,16 @@ def run_world(
     """Collect on each run date, then build as of the last one and publish."""
     seed, days, planted = drawn_seed(), tuple(run_dates), tuple(defects)
     as_of = days[-1]
-    with at_home(folder) as home, SimulatorProcess(seed=seed, defects=planted, forces=forces) as simulator:
-        with patch.dict(os.environ, simulated_connections(simulator)):
-            reports = [report for day in days for report in collect_day(simulator, day, forces)]
-            if with_files:
-                reports += collect_files(home, as_of, seed)
-            build(as_of)
-            if with_publication:
-                publish(as_of)
-            tokens = tuple(simulator.tokens("facebook").values())
+    with (
+        at_home(folder) as home,
+        SimulatorProcess(seed=seed, defects=planted, forces=forces) as simulator,
+        patch.dict(os.environ, simulated_connections(simulator)),
+    ):
+        reports = [report for day in days for report in collect_day(simulator, day, forces)]
+        if with_files:
+            reports += collect_files(home, as_of, seed)
+        build(as_of)
+        if with_publication:
+            publish(as_of)
+        tokens = tuple(simulator.tokens("facebook").values())
     return WholeWorld(home, seed, as_of, days, planted, tokens, tuple(reports), forces)
-
-
-__all__ = ["SURVEY_RESPONDENTS", "WholeWorld", "at_home", "collect_day", "collect_files", "require_clean", "run_world", "source"]
