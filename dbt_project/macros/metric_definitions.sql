@@ -29,6 +29,30 @@
 {%- endmacro %}
 
 
+{# Whether any of these readings of a post is provisional. #}
+{% macro any_provisional(readings) -%}
+{%- for reading in readings -%}
+coalesce({{ reading }}_is_provisional, false)
+            or {% endfor -%}
+false
+{%- endmacro %}
+
+
+{# The definitions as rows: metric, basis (posts, accounts), input (null where a metric has none), inputs_n. #}
+{% macro metric_input_rows(posts, accounts) -%}
+{%- set rows = [] -%}
+{%- for basis, definitions in [('posts', posts), ('accounts', accounts)] -%}
+{%- for definition in definitions -%}
+{%- for input in definition.inputs or [none] -%}
+{%- set shown = "'" ~ input ~ "'" if input else 'null' -%}
+{%- do rows.append("('" ~ definition.metric ~ "', '" ~ basis ~ "', " ~ shown ~ ", " ~ definition.inputs | length ~ ")") -%}
+{%- endfor -%}
+{%- endfor -%}
+{%- endfor -%}
+{{ rows | join(',\n        ') }}
+{%- endmacro %}
+
+
 {# The metrics that rest on accounts instead of posts, with their inputs; their sums are in int_month_accounts. #}
 {% macro account_metrics() -%}
 {{ return([

@@ -18,10 +18,19 @@ with counted as (
             and platforms.platform = metrics.platform
     group by forces.force_id, platforms.platform
 
+),
+
+compared as (
+
+    select
+        *,
+        max(rows_n) over () as most_rows_n
+    from counted
+
 )
 
 select *
-from counted
+from compared
 where
-    rows_n <> (select max(rows_n) from counted)
+    rows_n <> most_rows_n
     or rows_n > grid_n

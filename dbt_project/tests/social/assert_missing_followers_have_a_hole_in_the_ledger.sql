@@ -10,7 +10,7 @@ left join {{ ref('gap_ledger') }} as holes
         days.platform = holes.platform
         and days.account_id = holes.account_id
         and days.metric_date = holes.run_date
-        and (holes.subject = '*' or holes.metric = days.metric)
+        and (holes.subject = '*' or days.metric = holes.metric)
 where
     days.status = 'missing'
     and days.gap_cause is not null

@@ -19,14 +19,14 @@ with posts as (
 long as (
 
     {% for metric in ['posts_published', 'interactions', 'views', 'engagement_rate_by_followers'] -%}
-    select
-        force_id,
-        platform,
-        month,
-        '{{ metric }}' as metric,
-        cast({{ metric }} as double) as value
-    from posts
-    {{ 'union all' if not loop.last }}
+        select
+            force_id,
+            platform,
+            month,
+            '{{ metric }}' as metric,
+            cast({{ metric }} as double) as value
+        from posts
+        {% if not loop.last %}union all{% endif %}
     {% endfor %}
 )
 

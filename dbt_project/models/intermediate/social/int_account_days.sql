@@ -16,10 +16,18 @@ dated as (
     select
         {{ all_but('observations', ['day_tz']) }},
         coalesce(observations.day_tz, platforms.day_tz) as day_tz,
-        {{ settled_from('observations.metric_date', 'coalesce(observations.day_tz, platforms.day_tz)', 'platforms.reporting_lag_hours') }}
-            as settled_from
+        platforms.reporting_lag_hours
     from observations
     inner join platforms on observations.platform = platforms.platform
+
+),
+
+with_lag as (
+
+    select
+        *,
+        {{ settled_from('metric_date', 'day_tz', 'reporting_lag_hours') }} as settled_from
+    from dated
 
 ),
 
@@ -31,7 +39,7 @@ ranked as (
         row_number() over cell as recency,
         min(case when observed_at >= settled_from then value end) over whole_cell as smallest_settled,
         max(case when observed_at >= settled_from then value end) over whole_cell as greatest_settled
-    from dated
+    from with_lag
     window
         cell as (partition by platform, account_id, metric, metric_version, metric_date order by observed_at desc),
         whole_cell as (partition by platform, account_id, metric, metric_version, metric_date)

@@ -52,7 +52,10 @@ closings as (
         and attempts.recorded_at > holes.last_seen_at
         and (
             holes.subject = '*'
-            or (attempts.subject = holes.subject and coalesce(attempts.object_id, holes.object_id, '') = coalesce(holes.object_id, ''))
+            or (
+                attempts.subject = holes.subject
+                and coalesce(attempts.object_id, holes.object_id, '') = coalesce(holes.object_id, '')
+            )
         )
     group by holes.platform, holes.account_id, holes.object_id, holes.run_date, holes.subject
 

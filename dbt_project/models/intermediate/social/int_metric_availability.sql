@@ -11,20 +11,31 @@ platforms as (
 
 ),
 
+definitions as (
+
+    select * from {{ ref('int_metric_inputs') }}
+
+),
+
 inputs as (
 
-    {% for definition in post_metrics() + account_metrics() -%}
-    {% for input in definition.inputs -%}
-    select '{{ definition.metric }}' as metric, '{{ input }}' as input, {{ definition.inputs | length }} as inputs_n
+    select
+        metric,
+        input,
+        inputs_n
+    from definitions
+    where input is not null
+
     union all
-    {% endfor -%}
-    {% endfor -%}
+
     -- a metric that is mapped as it is has itself as its input
-    select distinct metric, metric as input, 1 as inputs_n
+    select distinct
+        metric_map.metric,
+        metric_map.metric as input,
+        1 as inputs_n
     from metric_map
-    where metric not in (
-        {%- for definition in post_metrics() + account_metrics() %}'{{ definition.metric }}'{{ ', ' if not loop.last }}{% endfor -%}
-    )
+    left join definitions on metric_map.metric = definitions.metric
+    where definitions.metric is null
 
 ),
 
@@ -59,15 +70,12 @@ always as (
 
     select
         platforms.platform,
-        counted.metric,
+        definitions.metric,
         cast('0001-01-01' as date) as available_from,
-        {{ or_forever('null') }} as available_to
+        cast('9999-12-31' as date) as available_to
     from platforms
-    cross join (
-        {% for definition in post_metrics() + account_metrics() if not definition.inputs -%}
-        {{ 'union all ' if not loop.first }}select '{{ definition.metric }}' as metric
-        {% endfor -%}
-    ) as counted
+    cross join definitions
+    where definitions.input is null
 
 )
 

@@ -20,9 +20,25 @@ ranked as (
 
 preferred as (
 
-    select platform, account_id, metric, metric_version, metric_date, value from {{ ref('int_account_snapshots') }}
+    select
+        platform,
+        account_id,
+        metric,
+        metric_version,
+        metric_date,
+        value
+    from {{ ref('int_account_snapshots') }}
+
     union all
-    select platform, account_id, metric, metric_version, metric_date, value from {{ ref('int_account_days') }}
+
+    select
+        platform,
+        account_id,
+        metric,
+        metric_version,
+        metric_date,
+        value
+    from {{ ref('int_account_days') }}
 
 )
 

@@ -4,7 +4,7 @@ with metrics as (
 
 )
 
--- without holes: the first version reaches back, each one up to the next, so that a period finds its version where it has no value too
+-- without holes: the first version reaches back, each one up to the next, so that a period without a value finds its version too
 select
     metric,
     metric_version,

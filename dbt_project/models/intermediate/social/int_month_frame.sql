@@ -31,11 +31,13 @@ accounts as (
 
 ),
 
-metrics_of_posts as (
+bases as (
 
-    {% for definition in post_metrics() -%}
-    {{ 'union all ' if not loop.first }}select '{{ definition.metric }}' as metric
-    {% endfor %}
+    select distinct
+        metric,
+        basis
+    from {{ ref('int_metric_inputs') }}
+
 )
 
 select
@@ -46,15 +48,16 @@ select
     versions.metric,
     versions.metric_version,
     versions.additivity,
+    bases.basis,
     -- the metric can be had for the month, and the force has an account to have it for
     coalesce(
-        availability.available_from <= case
-            when metrics_of_posts.metric is null then months.last_day
-            else {{ plus_days('months.last_day', 14) }}
+        availability.available_from <= case bases.basis
+            when 'posts' then {{ plus_days('months.last_day', 14) }}
+            else months.last_day
         end
-        and availability.available_to >= case
-            when metrics_of_posts.metric is null then months.month
-            else {{ plus_days('months.month', 7) }}
+        and availability.available_to >= case bases.basis
+            when 'posts' then {{ plus_days('months.month', 7) }}
+            else months.month
         end
         and accounts.accounts_n > 0,
         false
@@ -66,8 +69,8 @@ cross join {{ ref('platforms') }} as platforms
 cross join months
 inner join versions
     on
-        versions.used_from <= months.last_day
-        and versions.used_to >= months.month
+        months.last_day >= versions.used_from
+        and months.month <= versions.used_to
 left join availability
     on
         platforms.platform = availability.platform
@@ -77,4 +80,4 @@ left join accounts
         platforms.platform = accounts.platform
         and forces.force_id = accounts.force_id
         and months.month = accounts.month
-left join metrics_of_posts on versions.metric = metrics_of_posts.metric
+left join bases on versions.metric = bases.metric

@@ -5,24 +5,34 @@ with months as (
 
 ),
 
-sources_of_metrics as (
+definitions as (
 
-    {% for definition in post_metrics() -%}
-    {% for subject in ['*', 'posts'] -%}
-    select '{{ definition.metric }}' as metric, '{{ subject }}' as subject
-    union all
-    {% endfor -%}
-    {% for input in definition.inputs -%}
-    select '{{ definition.metric }}' as metric, source_field as subject
-    from {{ ref('platform_metric_map') }}
-    where metric = '{{ input }}' and preferred
-    union all
-    {% endfor -%}
-    {% endfor -%}
-    {% for subject in ['*', 'posts'] -%}
-    select 'metric_coverage' as metric, '{{ subject }}' as subject
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+    select * from {{ ref('int_metric_inputs') }}
+
+),
+
+-- what a hole must be about to bear on the metric
+subjects as (
+
+    select
+        definitions.metric,
+        whole.subject
+    from definitions
+    cross join (values ('*'), ('posts')) as whole (subject)
+    where definitions.basis = 'posts' or definitions.input is null
+
+    union
+
+    select
+        definitions.metric,
+        metric_map.source_field as subject
+    from definitions
+    inner join {{ ref('platform_metric_map') }} as metric_map
+        on
+            definitions.input = metric_map.metric
+            and metric_map.preferred
+    where definitions.basis = 'posts'
+
 ),
 
 gaps as (
@@ -42,27 +52,27 @@ select
     gaps.platform,
     gaps.force_id,
     months.month,
-    sources_of_metrics.metric,
+    subjects.metric,
     {{ last_value_by('gaps.cause', 'gaps.run_date') }} as gap_cause
 from gaps
-inner join (select distinct metric, subject from sources_of_metrics) as sources_of_metrics
-    on gaps.subject = sources_of_metrics.subject
+inner join subjects on gaps.subject = subjects.subject
 inner join months on gaps.run_date between months.month and {{ plus_days('months.last_day', 14) }}
-group by gaps.platform, gaps.force_id, months.month, sources_of_metrics.metric
+group by gaps.platform, gaps.force_id, months.month, subjects.metric
 
 union all
 
+-- the count of followers: of an account that has none
 select
-    platform,
-    force_id,
-    month,
-    metric,
-    {{ last_value_by('followers_gap_cause', 'account_id') }} as gap_cause
-from {{ ref('int_month_account_states') }}
-cross join (
-    {% for definition in account_metrics() if 'followers_end' in definition.inputs -%}
-    {{ 'union all ' if not loop.first }}select '{{ definition.metric }}' as metric
-    {% endfor -%}
-) as metrics_of_followers
-where is_open_at_end and followers_gap_cause is not null
-group by platform, force_id, month, metric
+    states.platform,
+    states.force_id,
+    states.month,
+    definitions.metric,
+    {{ last_value_by('states.followers_gap_cause', 'states.account_id') }} as gap_cause
+from {{ ref('int_month_account_states') }} as states
+cross join definitions
+where
+    states.is_open_at_end
+    and states.followers_gap_cause is not null
+    and definitions.basis = 'accounts'
+    and definitions.input is not null
+group by states.platform, states.force_id, states.month, definitions.metric

@@ -17,7 +17,7 @@ with lists as (
 frame as (
 
     select * from {{ ref('int_month_frame') }}
-    where metric in ({% for definition in post_metrics() %}'{{ definition.metric }}'{{ ', ' if not loop.last }}{% endfor %})
+    where basis = 'posts'
 
 ),
 

@@ -28,25 +28,25 @@ availability as (
 measures as (
 
     {% for definition in post_metrics() -%}
-    {%- set denominator = definition.get('denominator') -%}
-    select
-        platform,
-        force_id,
-        account_id,
-        post_id,
-        published_date,
-        published_month,
-        reference_date,
-        is_young,
-        is_simulated,
-        '{{ definition.metric }}' as metric,
-        cast({{ definition.numerator }} as double) as numerator,
-        {{ 'cast(' ~ denominator ~ ' as double)' if denominator else 'cast(null as double)' }} as denominator,
-        {{ definition.numerator }} is not null{{ ' and ' ~ denominator ~ ' is not null' if denominator }} as has_value,
-        {{ definition.numerator }} is null and is_young as is_pending,
-        {% for reading in definition.readings %}coalesce({{ reading }}_is_provisional, false) or {% endfor %}false as is_provisional
-    from posts
-    {{ 'union all' if not loop.last }}
+        {%- set denominator = definition.get('denominator') -%}
+        select
+            platform,
+            force_id,
+            account_id,
+            post_id,
+            published_date,
+            published_month,
+            reference_date,
+            is_young,
+            is_simulated,
+            '{{ definition.metric }}' as metric,
+            cast({{ definition.numerator }} as double) as numerator,
+            {{ 'cast(' ~ denominator ~ ' as double)' if denominator else 'cast(null as double)' }} as denominator,
+            {{ definition.numerator }} is not null{{ ' and ' ~ denominator ~ ' is not null' if denominator }} as has_value,
+            {{ definition.numerator }} is null and is_young as is_pending,
+            {{ any_provisional(definition.readings) }} as is_provisional
+        from posts
+        {% if not loop.last %}union all{% endif %}
     {% endfor %}
 )
 

@@ -14,22 +14,28 @@ readings as (
 
 ),
 
--- what is shown: the reading; for a young post without one, the latest
-shown as (
+marked as (
 
     select
         readings.*,
-        readings.reading_observed_at is null and posts.is_young as is_provisional,
-        case when readings.reading_observed_at is null and posts.is_young then latest_value else reading_value end as value,
-        case when readings.reading_observed_at is null and posts.is_young then latest_metric_version else reading_metric_version end
-            as metric_version,
-        case when readings.reading_observed_at is null and posts.is_young then latest_source_field else reading_source_field end
-            as source_field
+        readings.reading_observed_at is null and posts.is_young as is_provisional
     from readings
     inner join posts
         on
             readings.platform = posts.platform
             and readings.post_id = posts.post_id
+
+),
+
+-- what is shown: the reading; for a young post without one, the latest
+shown as (
+
+    select
+        *,
+        case when is_provisional then latest_value else reading_value end as value,
+        case when is_provisional then latest_metric_version else reading_metric_version end as metric_version,
+        case when is_provisional then latest_source_field else reading_source_field end as source_field
+    from marked
 
 )
 
@@ -37,16 +43,16 @@ select
     platform,
     post_id,
     {% for reading in post_readings() -%}
-    max(value) filter (where metric = '{{ reading }}') as {{ reading }},
-    max(metric_version) filter (where metric = '{{ reading }}') as {{ reading }}_metric_version,
-    max(source_field) filter (where metric = '{{ reading }}') as {{ reading }}_source_field,
-    bool_or(is_provisional) filter (where metric = '{{ reading }}') as {{ reading }}_is_provisional,
-    max(latest_value) filter (where metric = '{{ reading }}') as latest_{{ reading }},
+        max(value) filter (where metric = '{{ reading }}') as {{ reading }},
+        max(metric_version) filter (where metric = '{{ reading }}') as {{ reading }}_metric_version,
+        max(source_field) filter (where metric = '{{ reading }}') as {{ reading }}_source_field,
+        bool_or(is_provisional) filter (where metric = '{{ reading }}') as {{ reading }}_is_provisional,
+        max(latest_value) filter (where metric = '{{ reading }}') as latest_{{ reading }},
     {% endfor -%}
     min(reading_observed_at) as reading_observed_at,
     max(latest_observed_at) as latest_observed_at,
     bool_or(is_provisional) as has_provisional,
     bool_or(is_simulated) as is_simulated
 from shown
-where metric in ({% for reading in post_readings() %}'{{ reading }}'{{ ', ' if not loop.last }}{% endfor %})
+where metric in ({{ quoted(post_readings()) }})
 group by platform, post_id

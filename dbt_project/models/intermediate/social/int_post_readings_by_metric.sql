@@ -37,8 +37,8 @@ select
     post_id,
     metric,
     {% for column in ['value', 'metric_version', 'source_field'] -%}
-    {{ first_value_by(column, 'observed_at') }} filter (where is_in_span) as reading_{{ column }},
-    {{ last_value_by(column, 'observed_at') }} as latest_{{ column }},
+        {{ first_value_by(column, 'observed_at') }} filter (where is_in_span) as reading_{{ column }},
+        {{ last_value_by(column, 'observed_at') }} as latest_{{ column }},
     {% endfor -%}
     min(observed_at) filter (where is_in_span) as reading_observed_at,
     max(observed_at) as latest_observed_at,

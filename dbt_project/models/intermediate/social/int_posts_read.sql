@@ -28,7 +28,9 @@ with_followers as (
         posts.*,
         follower_counts.value as followers_at_posting
     from posts
-    {{ join_last_at_or_before('posts', 'follower_counts', 'follower_counts', ['platform', 'account_id'], 'published_at', 'observed_at') }}
+    {{ join_last_at_or_before(
+        'posts', 'follower_counts', 'follower_counts', ['platform', 'account_id'], 'published_at', 'observed_at'
+    ) }}
 
 )
 

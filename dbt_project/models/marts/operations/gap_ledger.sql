@@ -49,7 +49,7 @@ named as (
         metric,
         row_number() over (
             partition by platform, source_field
-            order by preferred desc, breakdown_value nulls first, valid_from desc
+            order by preferred desc, breakdown_value asc nulls first, valid_from desc
         ) as choice
     from {{ ref('platform_metric_map') }}
     where metric is not null

@@ -28,7 +28,10 @@ with_status as (
 
     select
         *,
-        case when not is_applicable then 'not_applicable' else {{ sum_status('value', 'missing_n', 'provisional_n', 'is_open') }} end as status
+        case
+            when not is_applicable then 'not_applicable'
+            else {{ sum_status('value', 'missing_n', 'provisional_n', 'is_open') }}
+        end as status
     from valued
 
 ),

@@ -1,0 +1,15 @@
+with definitions as (
+
+    select * from (
+        values
+        {{ metric_input_rows(post_metrics(), account_metrics()) }}
+    ) as rows_of_definitions (metric, basis, input, inputs_n)
+
+)
+
+select
+    metric,
+    basis,
+    cast(input as varchar) as input,
+    inputs_n
+from definitions
