@@ -5,6 +5,7 @@ Used by `make run` (DAGs in this process), `make up` and the tests (real schedul
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import secrets
@@ -15,6 +16,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -24,7 +27,12 @@ USER = "admin"
 POOL_SLOTS = 4
 """Forces collected at the same time, per platform: most of the time is waiting, and platforms count calls, not connections."""
 
-COMPONENTS = ("api-server", "scheduler", "dag-processor")
+COMPONENTS = {
+    "api-server": ["api-server"],
+    # task logs are read from the disk; the scheduler's own log server would listen on every network
+    "scheduler": ["scheduler", "--skip-serve-logs"],
+    "dag-processor": ["dag-processor"],
+}
 HEALTHY_WITHIN_SECONDS = 180
 STOP_SECONDS = 20
 
@@ -34,7 +42,7 @@ class AirflowFailed(RuntimeError):
 
 
 def environment(home: Home, port: int = 8080) -> dict[str, str]:
-    """Airflow's settings as variables. Holds no credentials; connections (AIRFLOW_CONN_…) are the caller's."""
+    """Airflow's settings as variables, its own keys among them; connections (AIRFLOW_CONN_…) are the caller's."""
     address = f"http://127.0.0.1:{port}"
     return {
         "INSIGHT_HOME": str(home.path),
@@ -53,6 +61,7 @@ def environment(home: Home, port: int = 8080) -> dict[str, str]:
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home.airflow / 'airflow.db'}",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home.airflow / "logs"),
+        **_keys(),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
@@ -70,14 +79,28 @@ def passwords_file() -> Path:
 
 def password() -> str:
     """The password of the one user, drawn on first use."""
-    path = passwords_file()
-    logins = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if USER not in logins:
-        logins[USER] = secrets.token_urlsafe(12)
+    return _drawn_once(passwords_file(), {USER: lambda: secrets.token_urlsafe(12)})[USER]
+
+
+def _keys() -> dict[str, str]:
+    """What Airflow signs and encrypts with. Its own way is to write them into airflow.cfg, beside the data they protect."""
+    key_makers = {
+        "AIRFLOW__CORE__FERNET_KEY": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        "AIRFLOW__API__SECRET_KEY": lambda: secrets.token_urlsafe(64),
+        "AIRFLOW__API_AUTH__JWT_SECRET": lambda: secrets.token_urlsafe(64),
+    }
+    return _drawn_once(secrets_folder() / "airflow_keys.json", key_makers)
+
+
+def _drawn_once(path: Path, makers: Mapping[str, Callable[[], str]]) -> dict[str, str]:
+    """Secrets kept in a file that only its owner reads; those that are not there yet are drawn."""
+    kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    drawn = {name: make() for name, make in makers.items() if name not in kept}
+    if drawn:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600)
-        path.write_text(json.dumps(logins), encoding="utf-8")
-    return str(logins[USER])
+        path.write_text(json.dumps(kept | drawn), encoding="utf-8")
+    return kept | drawn
 
 
 def write_pools(home: Home) -> Path:
@@ -86,7 +109,11 @@ def write_pools(home: Home) -> Path:
     from extractors.base import ApiSource
 
     wanted = {
-        source.name: {"slots": POOL_SLOTS, "description": f"Forces collected at once from {source.title}", "include_deferred": False}
+        source.name: {
+            "slots": POOL_SLOTS,
+            "description": f"Forces collected at once from {source.title}",
+            "include_deferred": False,
+        }
         for source in SOURCES
         if isinstance(source, ApiSource)
     }
@@ -104,7 +131,11 @@ def prepare(home: Home, variables: dict[str, str], log: Path) -> None:
     for command in (["db", "migrate"], ["pools", "import", str(pools)]):
         with log.open("ab") as output:
             done = subprocess.run(  # noqa: S603  (our own interpreter)
-                [sys.executable, "-m", "airflow", *command], env={**os.environ, **variables}, stdout=output, stderr=output, check=False
+                [sys.executable, "-m", "airflow", *command],
+                env={**os.environ, **variables},
+                stdout=output,
+                stderr=output,
+                check=False,
             )
         if done.returncode:
             raise AirflowFailed(f"airflow {' '.join(command[:2])} failed; read {log}")
@@ -148,7 +179,7 @@ class Airflow:
     def _start(self, component: str) -> None:
         with (self.logs / f"{component}.log").open("ab") as output:
             self._processes[component] = subprocess.Popen(  # noqa: S603  (our own interpreter)
-                [sys.executable, "-m", "airflow", component],
+                [sys.executable, "-m", "airflow", *COMPONENTS[component]],
                 cwd=PROJECT_ROOT,
                 env={**os.environ, **self.variables},
                 stdin=subprocess.DEVNULL,
@@ -190,16 +221,12 @@ class Airflow:
             _signal_group(process, signal.SIGTERM)
         until = time.monotonic() + STOP_SECONDS
         for process in processes.values():
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.1, until - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                pass
             _signal_group(process, signal.SIGKILL)  # also what a component left behind
             process.wait()
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, number)
-    except ProcessLookupError:
-        pass

@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow.sdk import Asset, ExceptionRetryPolicy, Param, RetryAction, RetryRule
 from airflow.sdk.definitions.retry_policy import RetryDecision
+from airflow.sdk.exceptions import AirflowSkipException
 
 from extractors.base import AccountClosed, BadFile, PermissionMissing, RetiredMetric, Source, Throttled, TokenExpired, TooFewViewers
 from include.settings import LONDON
@@ -48,7 +49,8 @@ class PlatformRetryPolicy(ExceptionRetryPolicy):
         if isinstance(exception, Throttled):
             named = exception.reset_seconds
             delay = THROTTLED_DELAY if named is None else timedelta(seconds=named)
-            return RetryDecision.retry(min(delay, longest_delay()), f"Throttled, {'reset not named' if named is None else 'reset named'}")
+            reason = "Throttled" if named is None else "Throttled, with the reset that the platform named"
+            return RetryDecision.retry(min(delay, longest_delay()), reason)
         return decision
 
 
@@ -81,7 +83,7 @@ BUILD_PARAMS = {
         None,
         type=["null", "string"],
         format="date",
-        description="As-of date, YYYY-MM-DD; empty: the London day of the run, or the newest accepted run date after an asset event",
+        description="As-of date, YYYY-MM-DD; empty: the London day of the run; after an asset event the newest accepted run date",
     ),
 }
 
@@ -103,20 +105,19 @@ def run_date_of(context: Mapping[str, Any]) -> date:
 def as_of_date(context: Mapping[str, Any]) -> date:
     """What the warehouse is built as of: the parameter, or the day in London of the run's logical date.
 
-    A run that an asset event started has no logical date: it takes the newest accepted run date.
+    A run that an asset event started has no logical date: it takes the newest accepted run date. Skips the task while nothing
+    has been accepted at all.
     """
     from include.publish import newest_accepted_run_date
 
     asked = context["params"].get("as_of")
     if asked:
         return date.fromisoformat(asked)
-    moment: datetime | None = context.get("logical_date")
-    if moment is not None:
-        return moment.astimezone(LONDON).date()
     newest = newest_accepted_run_date()
     if newest is None:
-        raise RunFailed("nothing has been accepted yet: there is no date to build as of")
-    return newest
+        raise AirflowSkipException("nothing has been accepted yet: there is nothing to build")
+    moment: datetime | None = context.get("logical_date")
+    return newest if moment is None else moment.astimezone(LONDON).date()
 
 
 def validated(source: Source, context: Mapping[str, Any]) -> dict[str, Any]:

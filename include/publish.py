@@ -102,7 +102,8 @@ def gate_facts(build: duckdb.DuckDBPyConnection, as_of: date, home: Home) -> Pub
     from expectations.publish_gates import PublishFacts
 
     before = rows_before(home)
-    found = {row[0] for row in build.execute("select table_name from duckdb_tables() where schema_name = ?", [contract.SCHEMA]).fetchall()}
+    listed = "select table_name from duckdb_tables() where schema_name = ?"
+    found = {row[0] for row in build.execute(listed, [contract.SCHEMA]).fetchall()}
     expected = {table.name for table in contract.TABLES}
     presence = [(name, int(name in expected), int(name in found)) for name in sorted(expected | found)]
     everyone = set(registry.current().force_ids)
@@ -197,9 +198,8 @@ def _write_version(publication: Publication, home: Home) -> None:
         new.execute(f"attach '{home.build_file}' as build (read_only)")
         for table in contract.TABLES:
             order = ", ".join(table.key)
-            new.execute(
-                f"create table {contract.SCHEMA}.{table.name} as select * from build.{contract.SCHEMA}.{table.name} order by {order}"  # noqa: S608
-            )
+            name = f"{contract.SCHEMA}.{table.name}"
+            new.execute(f"create table {name} as select * from build.{name} order by {order}")  # noqa: S608
         _copy_comments(new)
         new.execute("detach build")
         _write_publications(new, publication, previous)
@@ -234,7 +234,9 @@ def _write_publications(new: duckdb.DuckDBPyConnection, publication: Publication
             publication.is_simulated,
         ],
     )
-    new.execute(f"comment on table {table} is 'Grain: one publication of this warehouse, the newest with the highest publication_id.'")
+    new.execute(
+        f"comment on table {table} is 'Grain: one publication of this warehouse; the newest has the highest publication_id.'"
+    )
 
 
 def _copy_comments(new: duckdb.DuckDBPyConnection) -> None:

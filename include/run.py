@@ -49,10 +49,12 @@ class DagRun:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command. Returns its exit code: 0 when every DAG run was green."""
-    parser = argparse.ArgumentParser(prog="python -m include.run", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(prog="python -m include.run", description=__doc__)
     parser.add_argument("--as-of", type=date.fromisoformat, default=DEFAULT_AS_OF, help=f"as-of date ({DEFAULT_AS_OF})")
     parser.add_argument("--seed", type=int, default=DEFAULT_WORLD_SEED, help=f"seed of the simulated world ({DEFAULT_WORLD_SEED})")
-    parser.add_argument("--weeks", type=int, default=HISTORY_WEEKS, help=f"weekly run dates before the as-of date ({HISTORY_WEEKS})")
+    parser.add_argument(
+        "--weeks", type=int, default=HISTORY_WEEKS, help=f"weekly run dates before the as-of date ({HISTORY_WEEKS})"
+    )
     parser.add_argument("--home", type=Path, help="state folder (INSIGHT_HOME, else var/)")
     chosen = parser.parse_args(arguments)
     if chosen.home:
@@ -95,7 +97,8 @@ def run(as_of: date, seed: int, weeks: int, home: Home, screen: Screen) -> list[
 
 def simulated_connections(simulator: SimulatorProcess) -> dict[str, str]:
     """The Airflow connection of every platform, as variables. They hold tokens: never log them."""
-    return {f"AIRFLOW_CONN_{each.name.upper()}": simulator.connection_json(each.platform) for each in SOURCES if isinstance(each, ApiSource)}
+    platforms = [source for source in SOURCES if isinstance(source, ApiSource)]
+    return {f"AIRFLOW_CONN_{each.name.upper()}": simulator.connection_json(each.platform) for each in platforms}
 
 
 def collect_history(simulator: SimulatorProcess, run_dates: list[date], home: Home, screen: Screen) -> None:

@@ -83,11 +83,12 @@ def _metrics(marts: duckdb.DuckDBPyConnection) -> Iterator[str]:
             platform, metric_name, unit, additivity, any_value(national_value) as national_value, sum(value) as total,
             count(value) as forces_with_value, count(*) filter (where status <> 'not_applicable') as forces,
             list_distinct(list(status)) as statuses
-        from figures group by platform, metric, metric_version, metric_name, unit, additivity order by platform, metric, metric_version
+        from figures group by platform, metric, metric_version, metric_name, unit, additivity
+        order by platform, metric, metric_version
         """,
         [month],
     ).fetchall()
-    table = []
+    table: list[tuple[str, ...]] = []
     for platform, name, unit, additivity, national, total, with_value, forces, statuses in rows:
         value, text = (total, f"{unit} (relationships, not people)") if additivity == "not_additive" else (national, unit)
         table.append((platform, name, _figure(value), text, f"{with_value} of {forces}", _worst(statuses)))
@@ -120,8 +121,8 @@ def _trends(marts: duckdb.DuckDBPyConnection) -> Iterator[str]:
     yield "\nHorizon: the fediverse (real series, 2018 to 2020)"
     rows = marts.execute(
         """
-        select series, unit, n_periods, first_period_start, last_period_start, step_date, step_size, sens_slope_per_week, growth_ratio,
-            direction, status
+        select series, unit, n_periods, first_period_start, last_period_start, step_date, step_size,
+            sens_slope_per_week, growth_ratio, direction, status
         from marts.horizon_trends where not is_simulated order by channel, series desc
         """
     ).fetchall()
@@ -130,7 +131,8 @@ def _trends(marts: duckdb.DuckDBPyConnection) -> Iterator[str]:
             yield f"  {series}: {status}"
             continue
         step = f"a step of {step_size:+,.0f} on {step_date:%d %B %Y}, taken out" if step_date else "no step"
-        yield f"  {series}: {direction}, {slope:+,.0f} {unit} a week, {growth:.2f} times as many at the end ({first} to {last}, {weeks} weeks); {step}"
+        yield f"  {series}: {direction}, {slope:+,.0f} {unit} a week, {growth:.2f} times as many at the end; {step}"
+        yield f"    weekly from {first} to {last}, {weeks} weeks"
 
 
 def _gaps(marts: duckdb.DuckDBPyConnection) -> Iterator[str]:
@@ -159,8 +161,8 @@ def _publication(marts: duckdb.DuckDBPyConnection, home: Home) -> Iterator[str]:
     yield f"  Parquet    {home.published / 'parquet'}"
     yield f"  Data Docs  {_index(home.data_docs)}"
     yield "\nTry next"
-    query = "select force_id, value, status from marts.hmicfrs_metrics where metric = 'followers_end' order by month desc, value desc limit 10"
-    yield f"  .venv/bin/python -c \"import duckdb; duckdb.connect('{warehouse}', read_only=True).sql(\\\"{query}\\\").show()\""
+    query = "select force_id, month, value, status from marts.hmicfrs_metrics where metric = 'followers_end'"
+    yield f'  .venv/bin/python -c "import duckdb; duckdb.connect(\'{warehouse}\', read_only=True).sql(\\"{query}\\").show()"'
     yield "  make up     Airflow with its pages, on the same DAGs"
 
 

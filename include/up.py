@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import time
 from datetime import UTC, datetime
@@ -33,18 +34,29 @@ def _run(port: int, seed: int) -> None:
 
     home = Home.current()
     print("Starting the simulator and Airflow (about a minute) …", flush=True)
-    with SimulatorProcess(seed=seed, clock=datetime.now(UTC)) as simulator:
-        with airflow_home.Airflow(home, port, simulated_connections(simulator)) as airflow:
-            print(f"Airflow   {airflow.address}")
-            print(f"Login     {airflow_home.USER} / {airflow_home.password()}")
-            print(f"Inbox     {home.inbox}/survey   (drop survey exports here)")
-            print(f"Marts     {home.published / 'warehouse.duckdb'}   (schema marts)")
-            print(f"Logs      {airflow.logs}")
-            print("Platforms are simulated; set AIRFLOW_CONN_<PLATFORM> to ask a real one. Ctrl-C stops everything.", flush=True)
-            while True:
-                airflow.check()
-                simulator.set_clock(datetime.now(UTC))
-                time.sleep(CLOCK_EVERY_SECONDS)
+    with (
+        SimulatorProcess(seed=seed, clock=datetime.now(UTC)) as simulator,
+        airflow_home.Airflow(home, port, _connections(simulated_connections(simulator))) as airflow,
+    ):
+        print(f"Airflow   {airflow.address}")
+        print(f"Login     {airflow_home.USER} / {airflow_home.password()}")
+        print(f"Inbox     {home.inbox / 'survey'}   (drop survey exports here)")
+        print(f"Marts     {home.published / 'warehouse.duckdb'}   (schema marts)")
+        print(f"Logs      {airflow.logs}")
+        print("Ctrl-C stops everything.", flush=True)
+        while True:
+            airflow.check()
+            simulator.set_clock(datetime.now(UTC))
+            time.sleep(CLOCK_EVERY_SECONDS)
+
+
+def _connections(simulated: dict[str, str]) -> dict[str, str]:
+    """The simulator's connections for those platforms that have none in the environment: a real one is asked for real."""
+    for name in simulated:
+        print(
+            f"{name.removeprefix('AIRFLOW_CONN_').capitalize():<9} {'asked for real' if name in os.environ else 'simulated'} ({name})"
+        )
+    return {name: value for name, value in simulated.items() if name not in os.environ}
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -1,6 +1,7 @@
-"""The project's own DAG files in a DAG bag, parsed once. Airflow reads its settings when it is imported: they are set before that."""
+"""The project's own DAG files in a DAG bag, parsed once. Airflow reads its settings when it is imported: they are set before."""
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ import pytest
 from include import airflow_home
 from include.settings import PROJECT_ROOT, Home
 
-if "airflow" not in os.environ.get("AIRFLOW_HOME", ""):
-    os.environ.update(airflow_home.environment(Home(Path(tempfile.mkdtemp(prefix="airflow-")))))
+if "airflow" not in sys.modules:
+    scratch = Path(tempfile.mkdtemp(prefix="airflow-"))
+    os.environ.setdefault("INSIGHT_SECRETS", str(scratch / "secrets"))
+    os.environ.update(airflow_home.environment(Home(scratch)))
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ def test_every_task_has_retries_and_the_shared_policy(dag_bag: Any) -> None:
         assert dag.tasks, dag.dag_id
         for task in dag.tasks:
             assert task.retries == 2, task
-            assert task.retry_policy is dag_defaults.RETRY_POLICY or isinstance(task.retry_policy, dag_defaults.PlatformRetryPolicy), task
+            assert isinstance(task.retry_policy, dag_defaults.PlatformRetryPolicy), task
             assert task.retry_exponential_backoff == 2.0, task
 
 

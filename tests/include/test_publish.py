@@ -23,7 +23,7 @@ TABLES = {table.name: table for table in contract.TABLES}
 TEXT_KEYS = ("platform", "metric", "post_id", "account_id", "category_code", "code", "wave", "audience", "channel", "series")
 
 
-@pytest.fixture()
+@pytest.fixture
 def home(tmp_path: Path) -> Home:
     """A build file with the contract's tables, two rows for each force, and accepted rows of every kind that feeds them."""
     home = Home(tmp_path)
@@ -35,7 +35,10 @@ def home(tmp_path: Path) -> Home:
     return home
 
 
-def build(home: Home, rows_per_force: int = 2, change: Callable[[duckdb.DuckDBPyConnection], object] = lambda connection: None) -> None:
+Change = Callable[[duckdb.DuckDBPyConnection], object]
+
+
+def build(home: Home, rows_per_force: int = 2, change: Change = lambda connection: None) -> None:
     home.build.mkdir(exist_ok=True)
     home.build_file.unlink(missing_ok=True)
     forces = pa.table({"force_id": list(registry.current().force_ids)})  # noqa: F841  (DuckDB reads it by name)
@@ -49,9 +52,8 @@ def build(home: Home, rows_per_force: int = 2, change: Callable[[duckdb.DuckDBPy
             values |= {"force_id": "force_id", "filled": "n", "is_simulated": "true"}
             listed = ", ".join(f"{value} as {column}" for column, value in values.items())
             # written in the wrong order on purpose
-            connection.execute(
-                f"create table marts.{table.name} as select {listed} from forces, range({rows_per_force}) as numbers(n) order by n desc"
-            )
+            rows = f"select {listed} from forces, range({rows_per_force}) as numbers(n) order by n desc"
+            connection.execute(f"create table marts.{table.name} as {rows}")
         connection.execute("comment on table marts.dim_force is 'Grain: force. It''s one row each.'")
         connection.execute("comment on column marts.dim_force.force_id is 'Slug'")
         change(connection)
@@ -129,7 +131,11 @@ def test_without_a_build_there_is_nothing_to_publish(tmp_path: Path) -> None:
             "42 of 43 forces; absent: gwent",
         ),
         ("drop table marts.gap_ledger", ("tables_of_the_contract", "gap_ledger", None), "the contract has 1 of it, the build 0"),
-        ("create table marts.scratch as select 1", ("tables_of_the_contract", "scratch", None), "the contract has 0 of it, the build 1"),
+        (
+            "create table marts.scratch as select 1",
+            ("tables_of_the_contract", "scratch", None),
+            "the contract has 0 of it, the build 1",
+        ),
         (
             "update marts.fct_post set latest_observed_at = date '2026-10-20'",
             ("freshness", "fct_post", "latest_observed_at"),
@@ -183,7 +189,8 @@ def test_a_first_ledger_without_gaps_is_published(home: Home) -> None:
 def test_a_kill_at_any_point_leaves_a_whole_publication_and_the_next_one_cleans_up(home: Home, killed_in: str) -> None:
     standing = publish(AS_OF, home)
     code = (
-        "import os, signal, sys; from datetime import date; from pathlib import Path; from include import publish; from include.settings import Home\n"
+        "import os, signal, sys; from datetime import date; from pathlib import Path\n"
+        "from include import publish; from include.settings import Home\n"
         f"publish.{killed_in} = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)\n"
         "publish.publish(date(2026, 11, 2), Home(Path(sys.argv[1])))"
     )
@@ -244,4 +251,4 @@ def test_dates_and_ingests_of_accepted_data(home: Home, tmp_path: Path) -> None:
     assert newest_accepted_run_date(home) == date(2026, 11, 3)
     assert accepted_ingest_ids(date(2026, 11, 1), home) == ("id-1",)
     assert newest_accepted_run_date(Home(tmp_path / "empty")) is None
-    assert os.listdir(home.path / "locks")
+    assert (home.path / "locks" / "publish.lock").exists() is False, "asking takes no lock"
