@@ -18,6 +18,11 @@ START_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 THROTTLED_DELAY = timedelta(minutes=15)
 LONGEST_DELAY = timedelta(hours=1)
 
+
+class RunFailed(RuntimeError):
+    """Some tasks of a run failed. What the others collected is accepted all the same."""
+
+
 NEVER_RETRIED: list[type[BaseException] | str] = [
     TokenExpired,
     PermissionMissing,
@@ -25,6 +30,7 @@ NEVER_RETRIED: list[type[BaseException] | str] = [
     TooFewViewers,
     AccountClosed,
     BadFile,
+    RunFailed,
     "include.credentials.CredentialsMissing",
     "include.publish.GateClosed",
     "include.publish.NothingBuilt",
@@ -134,10 +140,6 @@ def failed_tasks(context: Mapping[str, Any]) -> list[str]:
     run_id = context["dag_run"].run_id
     states = context["ti"].get_task_states(dag_id=context["dag"].dag_id, run_ids=[run_id]).get(run_id, {})
     return sorted(task for task, state in states.items() if state in ("failed", "upstream_failed"))
-
-
-class RunFailed(RuntimeError):
-    """Some tasks of a run failed. What the others collected is accepted all the same."""
 
 
 def require_all(report: dict[str, Any] | None, context: Mapping[str, Any]) -> None:

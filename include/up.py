@@ -53,9 +53,8 @@ def _run(port: int, seed: int) -> None:
 def _connections(simulated: dict[str, str]) -> dict[str, str]:
     """The simulator's connections for those platforms that have none in the environment: a real one is asked for real."""
     for name in simulated:
-        print(
-            f"{name.removeprefix('AIRFLOW_CONN_').capitalize():<9} {'asked for real' if name in os.environ else 'simulated'} ({name})"
-        )
+        how = "asked for real" if name in os.environ else "simulated"
+        print(f"{name.removeprefix('AIRFLOW_CONN_').capitalize():<9} {how}   ({name})")
     return {name: value for name, value in simulated.items() if name not in os.environ}
 
 

@@ -1,7 +1,6 @@
 """Publication: gates, versions, the switch, and what a kill leaves behind."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,9 +13,10 @@ import pyarrow as pa
 import pytest
 
 from include import accepted, contract, registry
-from include.publish import GateClosed, NothingBuilt, accepted_ingest_ids, current_version, newest_accepted_run_date, publish
+from include.publish import GateClosed, NothingBuilt, current_version, newest_accepted_run_date, publish
 from include.records import to_table
 from include.settings import PROJECT_ROOT, Home
+from include.warehouse import write_provenance
 
 AS_OF = date(2026, 11, 2)
 TABLES = {table.name: table for table in contract.TABLES}
@@ -57,6 +57,7 @@ def build(home: Home, rows_per_force: int = 2, change: Change = lambda connectio
         connection.execute("comment on table marts.dim_force is 'Grain: force. It''s one row each.'")
         connection.execute("comment on column marts.dim_force.force_id is 'Slug'")
         change(connection)
+    write_provenance(home.build_file, AS_OF, ("id-1", "id-2"))
 
 
 def read(path: Path, query: str) -> list[tuple]:
@@ -249,6 +250,29 @@ def test_old_versions_go_after_some_hours_but_never_the_last_two(home: Home, mon
 
 def test_dates_and_ingests_of_accepted_data(home: Home, tmp_path: Path) -> None:
     assert newest_accepted_run_date(home) == date(2026, 11, 3)
-    assert accepted_ingest_ids(date(2026, 11, 1), home) == ("id-1",)
+    assert accepted.accepted_ingest_ids(home.accepted, date(2026, 11, 1)) == ("id-1",)
     assert newest_accepted_run_date(Home(tmp_path / "empty")) is None
     assert (home.path / "locks" / "publish.lock").exists() is False, "asking takes no lock"
+
+
+def test_a_build_of_another_date_or_an_unfinished_one_is_not_published(home: Home) -> None:
+    with pytest.raises(NothingBuilt, match="the build is as of 2026-11-02, not 2026-11-04"):
+        publish(date(2026, 11, 4), home)
+    with duckdb.connect(str(home.build_file)) as connection:
+        connection.execute("drop table provenance.build")
+    with pytest.raises(NothingBuilt, match="did not come to its end"):
+        publish(AS_OF, home)
+
+
+def test_the_ingests_are_those_the_build_has_read_not_what_came_since(home: Home) -> None:
+    late = {"source": "facebook", "run_date": AS_OF, "is_simulated": True, "ingest_id": "came-after-the-build"}
+    accepted.merge("post", "facebook", AS_OF, to_table("post", [late]), home)
+    assert publish(AS_OF, home).ingest_ids == ("id-1", "id-2")
+
+
+def test_a_snapshot_keeps_what_stood_when_it_was_taken(home: Home, tmp_path: Path) -> None:
+    folder = accepted.snapshot(tmp_path / "snapshot", home)
+    late = {"source": "facebook", "run_date": AS_OF, "is_simulated": True, "ingest_id": "late"}
+    accepted.merge("post", "facebook", AS_OF, to_table("post", [late]), home)
+    assert "late" in accepted.accepted_ingest_ids(home.accepted, AS_OF)
+    assert "late" not in accepted.accepted_ingest_ids(folder, AS_OF)
