@@ -52,8 +52,8 @@ def test_a_file_that_cannot_be_read_is_rejected_with_its_reason_and_kept(tmp_pat
 def test_another_error_leaves_the_file_to_be_tried_again(tmp_path: Path) -> None:
     home = Home(tmp_path)
     drop(home, "a.csv")
+    (home.inbox / "survey").rename(home.inbox / "surveys")
     with pytest.raises(KeyError, match="no source 'surveys'"):
-        (home.inbox / "survey").rename(home.inbox / "surveys")
         collect_dropped("surveys", "a.csv", RUN_DATE, home)
     assert (home.inbox / "surveys" / "a.csv").is_file()
 
