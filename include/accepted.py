@@ -6,6 +6,7 @@ A reader sees the old file or the new one, never a part of one: the new file is 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -16,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock
 
-from include.records import ALL_KINDS, TEXT
+from include.records import ALL_KINDS, RECORD_KINDS, TEXT
 from include.settings import Home
 
 QUARANTINE_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
@@ -79,6 +80,46 @@ def ensure_schema_files(home: Home | None = None) -> None:
             continue
         with _locked(home, f"accepted-{kind}-{SCHEMA_SOURCE}"):
             _write(path, definition.accepted_schema.empty_table())
+
+
+@contextmanager
+def merging(home: Home) -> Iterator[None]:
+    """Held while a run's kinds are merged one after another, and while a build takes its snapshot: all of a run, or nothing."""
+    with _locked(home, "accepted"):
+        yield
+
+
+def snapshot(folder: Path, home: Home | None = None) -> Path:
+    """All accepted files as they stand now, under another folder, whatever is merged afterwards.
+
+    Hard links: files are never written to, only replaced, so this costs nothing and keeps what it has. What stood in the folder
+    before is removed. Returns the folder.
+    """
+    home = home or Home.current()
+    ensure_schema_files(home)
+    shutil.rmtree(folder, ignore_errors=True)
+    with merging(home):
+        for path in sorted(home.accepted.rglob("*.parquet")):
+            if path.name.startswith("."):
+                continue
+            target = folder / path.relative_to(home.accepted)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                target.hardlink_to(path)
+            except OSError:  # a file system without hard links
+                shutil.copyfile(path, target)
+    return folder
+
+
+def accepted_ingest_ids(folder: Path, as_of: date) -> tuple[str, ...]:
+    """The ingests of run dates up to a date that have rows of a record kind, sorted. folder: accepted, or a snapshot of it."""
+    found: set[str] = set()
+    for kind in RECORD_KINDS:
+        for path in sorted(folder.glob(f"{kind}/*/*.parquet")):
+            rows = pq.read_table(path, columns=["ingest_id", "run_date"], partitioning=None)
+            known = rows.filter(pc.less_equal(rows.column("run_date"), pa.scalar(as_of, pa.date32())))
+            found |= set(pc.unique(known.column("ingest_id")).to_pylist())
+    return tuple(sorted(found))
 
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from include import contract, registry
 from include.settings import Home
+from include.warehouse import BUILD_LOCK, provenance
 
 if TYPE_CHECKING:
     import duckdb
@@ -61,30 +62,39 @@ class GateClosed(RuntimeError):
 
 
 class NothingBuilt(RuntimeError):
-    """There is no build file."""
+    """There is no build file, not a finished one, or one as of another date."""
 
 
 def publish(as_of: date, home: Home | None = None) -> Publication:
-    """Publish the build of an as-of date. One publication at a time (a file lock). Raises GateClosed, NothingBuilt."""
+    """Publish the build of an as-of date, and no other. Raises GateClosed, NothingBuilt.
+
+    One publication at a time, and no build while it reads the build file (file locks). The ingests it names are those that the
+    build has read.
+    """
     import duckdb
     from filelock import FileLock
 
     from expectations.publish_gates import closed
 
     home = home or Home.current()
-    if not home.build_file.is_file():
-        raise NothingBuilt(f"{home.build_file} does not exist: build the warehouse first")
     home.locks.mkdir(parents=True, exist_ok=True)
-    with FileLock(home.locks / "publish.lock"):
+    with FileLock(home.locks / "publish.lock"), FileLock(home.locks / BUILD_LOCK):
+        if not home.build_file.is_file():
+            raise NothingBuilt(f"{home.build_file} does not exist: build the warehouse first")
         _remove_leftovers(home)
         with duckdb.connect(str(home.build_file), read_only=True) as build:
             build.execute("set TimeZone = 'UTC'")
+            built = provenance(build)
+            if built is None:
+                raise NothingBuilt(f"the build in {home.build_file} did not come to its end: build the warehouse again")
+            if built.as_of != as_of:
+                raise NothingBuilt(f"the build is as of {built.as_of}, not {as_of}: build the warehouse as of {as_of} first")
             reasons = closed(gate_facts(build, as_of, home), contract.FRESH_WITHIN_DAYS)
             if reasons:
                 raise GateClosed(as_of, reasons)
             rows = {table.name: _count(build, f"{contract.SCHEMA}.{table.name}") for table in contract.TABLES}
             is_simulated = any(_any_simulated(build, table.name) for table in contract.TABLES)
-        ingest_ids = accepted_ingest_ids(as_of, home)
+        ingest_ids = built.ingest_ids
         now = _after(current_version(home), datetime.now(UTC))
         publication_id = f"{now:%Y%m%dT%H%M%S%f}Z-{_digest(ingest_ids)[:8]}"
         folder = _versions(home) / publication_id
@@ -155,23 +165,6 @@ def rows_before(home: Home | None = None) -> dict[str, int]:
     with duckdb.connect(str(version / "warehouse.duckdb"), read_only=True) as connection:
         last = f"select table_rows from {contract.SCHEMA}.{contract.PUBLICATIONS} order by publication_id desc limit 1"  # noqa: S608
         return json.loads(str(_one(connection, last)))
-
-
-def accepted_ingest_ids(as_of: date, home: Home | None = None) -> tuple[str, ...]:
-    """The ingests of run dates up to the as-of date that have accepted rows of a record kind, sorted."""
-    import duckdb
-
-    from include.records import RECORD_KINDS
-
-    home = home or Home.current()
-    found: set[str] = set()
-    with duckdb.connect() as connection:
-        for kind in RECORD_KINDS:
-            files = [str(path) for path in sorted((home.accepted / kind).glob("*/*.parquet"))]
-            if files:
-                query = "select distinct ingest_id from read_parquet(?) where run_date <= ?"
-                found |= {row[0] for row in connection.execute(query, [files, as_of]).fetchall()}
-    return tuple(sorted(found))
 
 
 def newest_accepted_run_date(home: Home | None = None) -> date | None:

@@ -42,7 +42,10 @@ class Home:
 
     @classmethod
     def current(cls) -> Home:
-        return cls(Path(os.environ.get("INSIGHT_HOME") or PROJECT_ROOT / "var").resolve())
+        path = Path(os.environ.get("INSIGHT_HOME") or PROJECT_ROOT / "var").resolve()
+        if "'" in str(path):
+            raise ValueError(f"INSIGHT_HOME cannot be {path}: a quote in it would end file names in SQL; choose another folder")
+        return cls(path)
 
     @property
     def landing(self) -> Path:
@@ -75,6 +78,11 @@ class Home:
     @property
     def build_file(self) -> Path:
         return self.build / "warehouse.duckdb"
+
+    @property
+    def build_accepted(self) -> Path:
+        """The accepted files that the build has read: a snapshot taken at its start."""
+        return self.build / "accepted"
 
     @property
     def statistics(self) -> Path:

@@ -105,9 +105,10 @@ def _validate(source: str, run_date: date, ingests: list[Ingest], with_docs: boo
     batches = _batch_frame(source, run_date, collected, judged)
     batch_rules = batch.rules()
     reasons = _stopped(batches, batch_rules)
-    for kind in RECORD_KINDS:
-        _merge_kind(kind, judged.get(kind), collected, reasons, source, run_date, home)
-    _merge_ledger(ingests, batches, reasons, source, run_date, home, registry)
+    with accepted.merging(home):
+        for kind in RECORD_KINDS:
+            _merge_kind(kind, judged.get(kind), collected, reasons, source, run_date, home)
+        _merge_ledger(ingests, batches, reasons, source, run_date, home, registry)
     if not with_docs or not collected:
         return None
     frames: dict[str, tuple[pd.DataFrame, list[Rule]]] = {kind: (rows.frame, rows.rules) for kind, rows in judged.items()}

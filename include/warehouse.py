@@ -10,17 +10,21 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from include.settings import DEFAULT_AS_OF, PROJECT_ROOT, Home
 
+if TYPE_CHECKING:
+    import duckdb
+
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 FEEDS_STATISTICS = "+tag:feeds_statistics"
+BUILD_LOCK = "build.lock"
 LOCK_TIMEOUT_SECONDS = 30 * 60
 
 Progress = Callable[[str], None]
@@ -116,22 +120,23 @@ def build(
 ) -> BuildReport:
     """Build the warehouse as of a date: dbt up to what the statistics read, the statistics, then the rest of dbt.
 
-    One build at a time (a file lock). The build file starts empty: what a killed build left behind is gone. `select` narrows
+    One build at a time (a file lock), over a snapshot of accepted data: what is merged meanwhile waits for the next build. The
+    build file starts empty: what a killed build left behind is gone. `select` narrows
     what comes after the statistics to a dbt selection. dbt's unit tests have fixed inputs, so only tests of the code ask for
     them. Afterwards the file is closed: any process can open it. Raises BuildFailed.
     """
     from filelock import FileLock, Timeout
 
     from include import statistics
-    from include.accepted import ensure_schema_files
+    from include.accepted import accepted_ingest_ids, snapshot
 
     home = home or Home.current()
     say = progress or (lambda text: None)
     home.locks.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(home.locks / "build.lock", timeout=LOCK_TIMEOUT_SECONDS):
-            ensure_schema_files(home)
+        with FileLock(home.locks / BUILD_LOCK, timeout=LOCK_TIMEOUT_SECONDS):
             home.build.mkdir(parents=True, exist_ok=True)
+            snapshot(home.build_accepted, home)
             for leftover in (home.build_file, home.build_file.with_name(f"{home.build_file.name}.wal")):
                 leftover.unlink(missing_ok=True)
             for leftover in home.statistics.glob("*.parquet"):
@@ -145,9 +150,41 @@ def build(
                 dbt.report.seconds["statistics"] = time.monotonic() - started
                 rest = ["--exclude", FEEDS_STATISTICS, *(["--select", *select.split()] if select else [])]
                 dbt.build("after statistics", [*rest, *_unit_tests(unit_tests)])
+                write_provenance(home.build_file, as_of, accepted_ingest_ids(home.build_accepted, as_of))
                 return dbt.report
     except Timeout:
-        raise BuildFailed(f"another build holds {home.locks / 'build.lock'} for {LOCK_TIMEOUT_SECONDS // 60} minutes") from None
+        raise BuildFailed(f"another build holds {home.locks / BUILD_LOCK} for {LOCK_TIMEOUT_SECONDS // 60} minutes") from None
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a build file was built from: the as-of date, and the ingests of record kinds up to it, sorted."""
+
+    as_of: date
+    ingest_ids: tuple[str, ...]
+
+
+def write_provenance(build_file: Path, as_of: date, ingest_ids: Iterable[str]) -> None:
+    """Into the build file, last of all: a build file without it is not finished."""
+    import duckdb
+
+    with duckdb.connect(str(build_file)) as connection:
+        connection.execute("create schema provenance")
+        connection.execute("create table provenance.ingests (ingest_id varchar)")
+        rows = [[ingest_id] for ingest_id in ingest_ids]
+        if rows:
+            connection.executemany("insert into provenance.ingests values (?)", rows)
+        connection.execute("create table provenance.build as select ?::date as as_of", [as_of])
+
+
+def provenance(connection: duckdb.DuckDBPyConnection) -> Provenance | None:
+    """Of an open build file. None where the build did not come to its end."""
+    found = "select count(*) from duckdb_tables() where schema_name = 'provenance' and table_name in ('build', 'ingests')"
+    if connection.execute(found).fetchall() != [(2,)]:
+        return None
+    as_of = connection.execute("select as_of from provenance.build").fetchall()[0][0]
+    ingests = connection.execute("select ingest_id from provenance.ingests order by ingest_id").fetchall()
+    return Provenance(as_of, tuple(row[0] for row in ingests))
 
 
 def docs_generate(home: Home | None = None, as_of: date = DEFAULT_AS_OF) -> Path:
@@ -205,7 +242,12 @@ class _Dbt:
         """One dbt command. Returns dbt's result object. Raises BuildFailed where dbt could not even start its work."""
         from dbt.cli.main import dbtRunner
 
-        with _environment({"INSIGHT_HOME": str(self.home.path.resolve()), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}):
+        variables = {
+            "INSIGHT_HOME": str(self.home.path.resolve()),
+            "INSIGHT_ACCEPTED": str(self.home.build_accepted.resolve()),
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        }
+        with _environment(variables):
             if self._manifest is None and command[0] != "parse":
                 self._manifest = self.invoke("parse")
             outcome = dbtRunner(manifest=self._manifest, callbacks=[self._tell]).invoke([*command, *self._options()])
