@@ -7,6 +7,8 @@ Light on imports (csv only): DAG files read it when they are parsed.
 from __future__ import annotations
 
 import csv
+import io
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -125,14 +127,29 @@ class _Reader:
         if not path.is_file():
             self.problems.append(f"{name}.csv: the file is missing")
             return []
-        with path.open(newline="", encoding="utf-8") as handle:
-            reader = csv.DictReader(handle, restkey="_too_many", restval=None)
-            rows: list[Row] = []
-            for row in reader:
-                if "_too_many" in row or None in row.values():
-                    self.problem(name, reader.line_num, f"has not the {len(reader.fieldnames or ())} columns of the header")
-                    continue
-                rows.append({**row, "_line": str(reader.line_num)})
+        try:
+            text = path.read_text(encoding="utf-8-sig")  # a spreadsheet may put a byte order mark in front
+        except UnicodeDecodeError as error:
+            self.problems.append(f"{name}.csv: byte {error.start} is not UTF-8; save it as 'CSV UTF-8'")
+            return []
+        reader = csv.DictReader(io.StringIO(text, newline=""), restkey="_too_many", restval=None)
+        absent = [column for column in REQUIRED[name] if column not in (reader.fieldnames or ())]
+        if absent:
+            found = ", ".join(reader.fieldnames or ()) or "nothing"
+            self.problems.append(f"{name}.csv line 1: no column {', '.join(absent)}; found {found[:120]} (commas between columns?)")
+            return []
+        rows: list[Row] = []
+        for row in reader:
+            if "_too_many" in row or None in row.values():
+                self.problem(name, reader.line_num, f"has not the {len(reader.fieldnames or ())} columns of the header")
+                continue
+            line = reader.line_num
+            for column, value in row.items():
+                if value != value.strip():
+                    self.problem(name, line, f"{column} {value!r} has a space at its beginning or end")
+                if not value and column in REQUIRED[name]:
+                    self.problem(name, line, f"{column} is empty")
+            rows.append({**row, "_line": str(line)})
         return rows
 
     def problem(self, table: str, line: int | str, text: str) -> None:
@@ -172,6 +189,26 @@ TABLES = (
     "survey_options",
     "horizon_watchlist",
 )
+
+REQUIRED: dict[str, tuple[str, ...]] = {
+    "forces": ("force_id", "official_name", "pfa_code", "region", "country", "per_head_is_meaningful"),
+    "force_population": ("force_id", "year", "population_all_ages", "population_16_plus"),
+    "platforms": ("platform", "platform_name", "day_tz", "reporting_lag_hours"),
+    "accounts": ("platform", "account_id", "force_id", "handle", "valid_from", "status", "is_simulated"),
+    "metrics": ("metric", "metric_version", "metric_name", "definition", "formula", "unit", "direction", "grains", "additivity"),
+    "platform_metric_map": ("platform", "object_type", "source_field", "period", "valid_from", "preferred"),
+    "content_categories": ("category_code", "category_name", "is_named", "sort_order"),
+    "statuses": ("code", "code_type", "label"),
+    "gap_causes": ("cause", "label", "is_retryable"),
+    "survey_waves": ("wave", "fieldwork_start", "fieldwork_end", "layout", "file_name_pattern"),
+    "survey_questions": ("question_code", "question_type", "question_text", "is_required"),
+    "survey_options": ("question_code", "option_code", "option_label"),
+    "horizon_watchlist": ("channel", "series", "source", "unit", "is_stock", "value_period"),
+}
+"""Columns that must be there and filled in every row; the others may be empty."""
+
+ACCOUNT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]*")
+"""What platforms call an account. A spreadsheet turns long numbers into 1.00000001E+14: that is none."""
 
 UNIQUE: dict[str, tuple[str, ...]] = {
     "forces": ("force_id",),
@@ -221,6 +258,10 @@ def _accounts(reader: _Reader, rows: list[Row]) -> tuple[AccountRow, ...]:
         start = reader.convert("accounts", row, "valid_from", date.fromisoformat)
         end = reader.convert("accounts", row, "valid_to", _optional_date)
         reader.convert("accounts", row, "is_simulated", _boolean)
+        if row["account_id"] and not ACCOUNT_ID.fullmatch(row["account_id"]):
+            reader.problem(
+                "accounts", row["_line"], f"account_id {row['account_id']!r} is no account id; format the column as text"
+            )
         if row["status"] not in ACCOUNT_STATUSES:
             reader.problem("accounts", row["_line"], f"status {row['status']!r} is none of {', '.join(ACCOUNT_STATUSES)}")
         if start is None:
@@ -279,6 +320,9 @@ def load(folder: Path = SEEDS) -> Registry:
     """Read and check all seeds. Raises RegistryError with every wrong row, by file and line."""
     reader = _Reader(folder)
     tables = {name: reader.table(name) for name in TABLES}
+    if not all(tables.values()):
+        # what refers to a table that could not be read would be called unknown: a flood that hides the cause
+        raise RegistryError(reader.problems or [f"{name}.csv: no row" for name, rows in tables.items() if not rows])
     for name, columns in UNIQUE.items():
         seen: dict[tuple[str, ...], str] = {}
         for row in tables[name]:
@@ -293,7 +337,15 @@ def load(folder: Path = SEEDS) -> Registry:
                 reader.problem(name, row["_line"], f"unknown {column} {row[column]!r}: it is not in {other}.csv")
     for row in tables["force_population"]:
         for column in ("population_all_ages", "population_16_plus"):
-            reader.convert("force_population", row, column, int)
+            residents = reader.convert("force_population", row, column, int)
+            if residents is not None and residents <= 0:
+                reader.problem("force_population", row["_line"], f"{column} {residents} is not a number of residents")
+    versions = {(row["metric"], row["metric_version"]) for row in tables["metrics"]}
+    for row in tables["platform_metric_map"]:
+        if row["metric"] and (row["metric"], row["metric_version"]) not in versions:
+            reader.problem(
+                "platform_metric_map", row["_line"], f"metrics.csv has no version {row['metric_version']!r} of {row['metric']}"
+            )
     without = {row["force_id"] for row in tables["forces"]} - {row["force_id"] for row in tables["force_population"]}
     reader.problems.extend(f"force_population.csv: force {force} has no row" for force in sorted(without))
     accounts = _accounts(reader, tables["accounts"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -104,6 +105,14 @@ def test_fields_to_ask_follow_the_platforms_breaks() -> None:
         ("platform_metric_map", {}, "the validity of field facebook account followers_count snapshot overlaps"),
         ("platform_metric_map", {"source_field": "likes_of_page"}, "a second preferred field of metric"),
         ("platform_metric_map", {"source_field": "x", "metric": "fame"}, "unknown metric 'fame'"),
+        ("platform_metric_map", {"source_field": "x", "metric_version": "9"}, "metrics.csv has no version '9' of followers_end"),
+        ("accounts", {"account_id": "1", "handle": "x", "force_id": ""}, "force_id is empty"),
+        ("accounts", {"account_id": "", "handle": "x"}, "account_id is empty"),
+        ("accounts", {"account_id": "1", "handle": "x", "platform": ""}, "platform is empty"),
+        ("accounts", {"account_id": "1.00000001E+14", "handle": "x"}, "'1.00000001E+14' is no account id"),
+        ("accounts", {"account_id": "100/../me", "handle": "x"}, "'100/../me' is no account id"),
+        ("accounts", {"account_id": " 1", "handle": "x"}, "account_id ' 1' has a space"),
+        ("force_population", {"year": "2025", "population_all_ages": "0"}, "0 is not a number of residents"),
         ("metrics", {}, "followers_end 1 stands already"),
         ("survey_options", {"question_code": "mood"}, "unknown question_code 'mood'"),
     ],
@@ -121,13 +130,15 @@ def test_a_row_with_a_column_too_many_fails(seeds: Path) -> None:
     assert "gap_causes.csv line 11: has not the 4 columns of the header" in problems(seeds)
 
 
-def test_a_missing_file_and_a_missing_population_fail(seeds: Path) -> None:
+def test_a_missing_file_fails(seeds: Path) -> None:
     (seeds / "statuses.csv").unlink()
+    assert "statuses.csv: the file is missing" in problems(seeds)
+
+
+def test_a_force_without_population_fails(seeds: Path) -> None:
     lines = (seeds / "force_population.csv").read_text().splitlines(keepends=True)
     (seeds / "force_population.csv").write_text("".join(line for line in lines if not line.startswith("kent,")))
-    message = problems(seeds)
-    assert "statuses.csv: the file is missing" in message
-    assert "force kent has no row" in message
+    assert "force kent has no row" in problems(seeds)
 
 
 def test_all_problems_are_told_at_once(seeds: Path) -> None:
@@ -136,3 +147,29 @@ def test_all_problems_are_told_at_once(seeds: Path) -> None:
     with pytest.raises(registry.RegistryError) as caught:
         registry.load(seeds)
     assert len(caught.value.problems) == 2
+
+
+def test_a_file_from_a_spreadsheet_may_begin_with_a_byte_order_mark(seeds: Path) -> None:
+    path = seeds / "accounts.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert len(registry.load(seeds).accounts) > 43
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda text: text.replace(",", ";"), "accounts.csv line 1: no column platform"),
+        (lambda text: text.replace("status", "state", 1), "accounts.csv line 1: no column status"),
+        (lambda text: "", "accounts.csv line 1: no column platform"),
+    ],
+)
+def test_another_separator_or_header_is_named(seeds: Path, change: Callable[[str], str], expected: str) -> None:
+    path = seeds / "accounts.csv"
+    path.write_text(change(path.read_text()))
+    assert expected in problems(seeds)
+
+
+def test_another_encoding_is_named(seeds: Path) -> None:
+    path = seeds / "forces.csv"
+    path.write_bytes(path.read_bytes().replace(b"Gwent Police", b"Heddlu Gw\xeant"))
+    assert "forces.csv: byte" in problems(seeds)
