@@ -7,6 +7,7 @@ A source is one small module: what to ask, how to page, how a page becomes rows 
 from __future__ import annotations
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -92,7 +93,7 @@ class Page:
     run_date: date
     context: Mapping[str, str] = field(default_factory=dict)
     """Small facts that parse and the ledger need. Of general meaning: `subjects` (what was asked for, as in Gap.subject, with
-    commas), `error` (a cause: this answer was no use), `superseded` (asked again afterwards; not part of the ingest_id)."""
+    commas), `object_type` (whose fields they are, as in Gap), `error` (a cause: this answer was no use), `superseded` (asked again afterwards; not part of the ingest_id)."""
 
     @property
     def sha256(self) -> str:
@@ -137,13 +138,17 @@ class Drop:
 
 @dataclass(frozen=True)
 class Gap:
-    """A hole with its typed cause (seed gap_causes). subject: '*' for all of an account, 'posts', or a source field."""
+    """A hole with its typed cause (seed gap_causes). subject: '*' for all of an account, 'posts', or a source field.
+
+    object_type (account, post) says whose field it is; needed only where a platform has one name for a number of both.
+    """
 
     account_id: str | None
     subject: str
     cause: str
     detail: str
     object_id: str | None = None
+    object_type: str | None = None
 
 
 class SourceError(Exception):
@@ -196,12 +201,15 @@ class Refused(Outage):
 
 
 class Throttled(SourceError):
-    """The platform said stop. `reset_seconds`: how long it said to wait; None where it did not say."""
+    """The platform said stop. `reset_seconds`: how long it said to wait, a day at most; None where it did not say."""
 
     cause = "throttled"
+    longest_reset_seconds: ClassVar[float] = 24 * 3600.0
 
     def __init__(self, message: str, reset_seconds: float | None = None) -> None:
         super().__init__(message)
+        if reset_seconds is not None:
+            reset_seconds = None if math.isnan(reset_seconds) else min(max(reset_seconds, 0.0), self.longest_reset_seconds)
         self.reset_seconds = reset_seconds
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
@@ -20,7 +21,7 @@ from requests.auth import AuthBase
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from extractors.base import Access, NoAnswer, Outage, Page, Refused, Secret, SourceError, Throttled
-from extractors.redaction import dump, is_secret_name, redact, redact_text, redact_url, unreadable_body
+from extractors.redaction import dump, is_secret_name, redact, redact_text, unreadable_body
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +135,9 @@ class HttpClient:
             url = self._url(path, parameters or {})
         except Refused as error:
             return Answer((), None, error)
-        request = f"GET {unquote(redact_url(url, self._origin))}"
+        except ValueError as error:  # half a surrogate pair, an open bracket: what urllib cannot take apart or put together
+            return Answer((), None, Refused(f"was pointed to an address that cannot be read ({type(error).__name__})"))
+        request = f"GET {redact_text(unquote(url), self._secrets, self._origin)}"
         attempts: list[_Try] = []
 
         def once() -> _Try:
@@ -158,6 +161,7 @@ class HttpClient:
 
     def _url(self, path: str, parameters: Mapping[str, str]) -> str:
         url = path if "://" in path else f"{self._base_url}/{path.lstrip('/')}"
+        url.encode()  # half a surrogate pair, which no file could hold: UnicodeEncodeError
         parts = urlsplit(url)
         if _origin(url) != self._origin or parts.username is not None:
             raise Refused(f"was pointed to another host ({parts.hostname}) and did not go there")
@@ -189,6 +193,9 @@ class HttpClient:
             status, headers, content = self._receive(url)
         except SourceError as error:
             return _Try(None, None, error)
+        except (ValueError, OverflowError, HTTPException) as error:
+            # an address or a header that cannot be sent; the message may quote either, the token with it
+            return _Try(None, None, Refused(f"the request could not be made ({type(error).__name__})"))
         except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
             return _Try(None, None, Outage("the answer broke off before its end"))
         except requests.RequestException as error:
@@ -258,11 +265,11 @@ class HttpClient:
 def retry_after_seconds(received: Received) -> float | None:
     """The header Retry-After, seconds or a date (counted from the answer's own Date). None where it is absent or garbled."""
     value = received.headers.get("Retry-After", "").strip()
-    if value.isdigit():
+    if value.isascii() and value.isdigit():
         return float(value)
     try:
         return max(0.0, (parsedate_to_datetime(value) - received.observed_at).total_seconds())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -272,9 +279,9 @@ def _observed_at(headers: Mapping[str, str]) -> datetime:
         raise Outage("the answer has no Date header: when it was observed is unknown")
     try:
         moment = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
         raise Outage("the answer's Date header cannot be read: when it was observed is unknown") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _origin(url: str) -> str:

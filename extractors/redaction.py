@@ -9,8 +9,8 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
-from urllib.parse import quote
 
 REDACTION_VERSION = 1
 
@@ -21,8 +21,8 @@ SECRET_NAME = re.compile(r"(^|_)(token|secret|password|api_?key|authorization|si
 
 NOT_SECRET = frozenset({"__paging_token"})
 
-META_TOKEN = re.compile(r"\bEAA[A-Za-z0-9_-]{20,}")
-"""How Meta's tokens begin; error messages quote them."""
+META_TOKEN = re.compile(r"(?:(?<![A-Za-z0-9_])|(?<=%[0-9A-Fa-f]{2}))EAA[A-Za-z0-9_-]{20,}")
+"""How Meta's tokens begin; error messages quote them, and links within links (`…%3Faccess_token%3DEAA…`)."""
 
 PEOPLE = frozenset({"from", "message_tags", "story", "story_tags", "with_tags", "tagged_users", "admin_creator", "owner_user"})
 """Members that name a person. `story` is Meta's sentence about a post ('… shared Jane Doe's post')."""
@@ -49,9 +49,19 @@ def redact_url(url: str, own_origin: str = "") -> str:
 def redact_text(text: str, secrets: Iterable[str] = (), own_origin: str = "") -> str:
     """Text without the secrets, however they got into it, and with its URLs redacted."""
     for secret in secrets:
-        for form in (secret, quote(secret, safe="")) if secret else ():
-            text = text.replace(form, HIDDEN)
+        if secret:
+            text = _every_form(secret).sub(HIDDEN, text)
     return redact_url(META_TOKEN.sub(HIDDEN, text), own_origin)
+
+
+@cache
+def _every_form(secret: str) -> re.Pattern[str]:
+    """The secret as it is, and percent-encoded any number of times, in capitals or not."""
+    return re.compile("".join(f"(?:{re.escape(sign)}|{_encoded(sign)})" for sign in secret))
+
+
+def _encoded(sign: str) -> str:
+    return "".join(f"%(?:25)*(?i:{byte:02x})" for byte in sign.encode("utf-8", "surrogatepass"))
 
 
 def redact(value: Any, secrets: tuple[str, ...] = (), own_origin: str = "") -> Any:

@@ -2,14 +2,16 @@
 
     AIRFLOW_CONN_FACEBOOK='{"conn_type": "http", "host": "https://graph.facebook.com", "extra": {"tokens": {"gwent": "…"}}}'
 
-host: the base URL. extra.tokens: a token for each force; password: one token for all that have none of their own.
+host: the base URL. extra.tokens: a token for each force; password: one token for all that have none of their own. A token is
+made known to Airflow's logs, which then hide it wherever it turns up.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,12 +33,13 @@ class SourceAccess:
 
     def for_force(self, force_id: str) -> Access:
         """Base URL and token of one force. Raises CredentialsMissing."""
+        place = f"extra.tokens.{force_id}" if force_id in self.tokens else "password"
         token = self.tokens.get(force_id, self.token_for_all)
         if token is None:
             raise CredentialsMissing(
                 f"connection {self.source!r} has no token for {force_id}: set extra.tokens.{force_id}, or the password for all"
             )
-        return Access(self.base_url, token)
+        return Access(self.base_url, _checked(self.source, place, token))
 
 
 def access(source: str) -> SourceAccess:
@@ -77,10 +80,35 @@ def _read(source: str, connection: Mapping[str, Any]) -> SourceAccess:
     extra = connection.get("extra") or {}
     try:
         extra = json.loads(extra) if isinstance(extra, str) else extra
-        tokens = {force: Secret(token) for force, token in dict(extra.get("tokens") or {}).items() if token}
+        given = {str(force): token for force, token in dict(extra.get("tokens") or {}).items() if token}
     except (ValueError, AttributeError, TypeError):
         raise CredentialsMissing(
             f'connection {source!r}: extra must be JSON like {{"tokens": {{"<force_id>": "<token>"}}}}'
         ) from None
     password = connection.get("password")
+    _hide_in_logs([*given.values(), password])
+    tokens = {force: Secret(token) for force, token in given.items()}
     return SourceAccess(source, host, tokens, Secret(password) if password else None)
+
+
+def _hide_in_logs(tokens: Iterable[Any]) -> None:
+    """A connection in the environment is read without Airflow, which then does not know what to hide."""
+    if "airflow.sdk" in sys.modules:
+        from airflow.sdk.log import mask_secret
+
+        for token in tokens:
+            if isinstance(token, str) and token.strip():
+                mask_secret(token.strip())
+
+
+def _checked(source: str, place: str, secret: Secret) -> Secret:
+    """The token as it can stand in a header. Spaces and line breaks around it go; anything odd within it is refused, because the
+    HTTP library would quote the whole of it in its error. CredentialsMissing does not show the value."""
+    value = secret.reveal()
+    token = value.strip() if isinstance(value, str) else ""
+    if not token or not all("!" <= character <= "~" for character in token):
+        raise CredentialsMissing(
+            f"connection {source!r}: {place} is no token: it must be plain text of letters, digits and signs, without spaces, "
+            "line breaks, curly quotes or accents; copy it again"
+        )
+    return Secret(token)

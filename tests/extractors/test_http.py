@@ -205,3 +205,57 @@ def test_the_token_is_in_no_page_no_error_and_no_log(caplog: pytest.LogCaptureFi
 def test_a_body_too_deep_to_read_is_an_outage() -> None:
     answer, _, _ = ask(lambda _: Reply(b"[" * 100_000 + b"]" * 100_000), tries=1)
     assert isinstance(answer.error, Outage)
+
+
+@pytest.mark.parametrize("token", [f"{TOKEN}\n", f"{TOKEN}\u2019"])
+def test_a_token_that_no_header_can_carry_is_not_quoted_in_the_error(token: str, caplog: pytest.LogCaptureFixture) -> None:
+    with serving(lambda _: {}) as server, caplog.at_level(logging.DEBUG):
+        answer = HttpClient(Access(server.base_url, Secret(token)), run_date=RUN_DATE).get("things", "things")
+    assert isinstance(answer.error, Refused)
+    assert TOKEN not in str(answer.error) + caplog.text
+    assert answer.error.__cause__ is None
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "{base}/things?after=" + TOKEN,
+        "{base}/things?back=https%3A%2F%2Fx%3Faccess_token%3D" + TOKEN,
+        "{base}/things?back=https%253A%252F%252Fx%253Faccess_token%253D" + TOKEN,
+        "{base}/things?back=%3Faccess_token%3DEAAofSomebodyElse0123456789abcdef",
+        "{base}/things/" + TOKEN,
+    ],
+)
+def test_the_token_is_not_in_the_request_that_is_landed(link: str) -> None:
+    page = ask(lambda _: {"data": [], "paging": {"next": link}}, link, parameters={})[0].pages[0]
+    assert page.request.startswith("GET /things")
+    assert "EAA" not in page.request + page.body
+
+
+@pytest.mark.parametrize("path", ["http://[bad", "{base}/things?after=\ud83d", "{base}/thi\ud83dngs"])
+def test_an_address_that_cannot_be_read_is_refused(path: str) -> None:
+    answer, asked, _ = ask(lambda _: {"data": []}, path, parameters={})
+    assert isinstance(answer.error, Refused)
+    assert asked == []
+
+
+def test_a_redirect_to_an_address_that_cannot_be_read_is_refused() -> None:
+    answer, asked, _ = ask(lambda _: Reply({}, status=302, headers={"Location": "http://[bad"}))
+    assert isinstance(answer.error, Refused)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("value", ["Mon, 02 Nov 2026 21:00:04 +99999999999999", "Fri, 31 Dec 9999 23:59:59 -2300"])
+def test_a_date_beyond_all_dates_is_an_outage(value: str) -> None:
+    answer, _, _ = ask(lambda _: Reply({"data": []}, date=value), tries=1)
+    assert isinstance(answer.error, Outage)
+    assert "Date header cannot be read" in str(answer.error)
+
+
+@pytest.mark.parametrize("value", ["\u00b2", "-5", "soon", "Fri, 31 Dec 9999 23:59:59 -2300", "9" * 400])
+def test_a_retry_after_that_is_no_number_of_seconds_ends_nothing(value: str) -> None:
+    answer, _, slept = ask(lambda _: Reply({}, status=429, headers={"Retry-After": value}), tries=2)
+    assert isinstance(answer.error, Throttled)
+    assert answer.error.reset_seconds is None or 0 <= answer.error.reset_seconds <= 24 * 3600
+    assert sum(slept) <= 120

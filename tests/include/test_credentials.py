@@ -88,3 +88,39 @@ def test_airflow_finds_what_the_light_way_does_not_and_says_what_to_set(tmp_path
     assert "no connection 'murmur'" in done.stdout
     assert "AIRFLOW_CONN_MURMUR" in done.stdout
     assert "secret-of-all" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("around", ["{}\n", "\r\n {}\t", "{}"])
+def test_what_was_pasted_around_a_token_does_not_reach_the_header(monkeypatch: pytest.MonkeyPatch, around: str) -> None:
+    found = connect(monkeypatch, host="https://x", password=around.format(TOKEN))
+    token = found.for_force("gwent").token
+    assert token is not None
+    assert token.reveal() == TOKEN
+
+
+@pytest.mark.parametrize(
+    "odd", [f"{TOKEN}\n{TOKEN}", f"{TOKEN} {TOKEN}", f"\u2019{TOKEN}\u2019", f"{TOKEN}\u00e9", " ", 7, [TOKEN]]
+)
+def test_a_token_that_no_header_can_carry_is_refused_unseen_and_only_for_its_force(
+    monkeypatch: pytest.MonkeyPatch, odd: Any
+) -> None:
+    found = connect(monkeypatch, host="https://x", extra={"tokens": {"gwent": odd, "kent": "own"}})
+    assert found.for_force("kent").token is not None
+    with pytest.raises(CredentialsMissing, match=r"extra\.tokens\.gwent is no token.*copy it again") as raised:
+        found.for_force("gwent")
+    assert TOKEN not in str(raised.value)
+
+
+@pytest.mark.airflow
+def test_a_token_from_the_environment_is_hidden_in_airflows_logs() -> None:
+    code = (
+        "import os, json, airflow.sdk\n"
+        "os.environ['AIRFLOW_CONN_FACEBOOK'] = json.dumps({'host': 'https://x', 'password': 'EAAplanted-in-the-environment\\n'})\n"
+        "from include import credentials\n"
+        "credentials.access('facebook')\n"
+        "from airflow.sdk.log import redact\n"
+        "print(redact('header Bearer EAAplanted-in-the-environment!'))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "header Bearer ***!" in done.stdout
