@@ -303,7 +303,7 @@ def _write_records(folder: Path, tables: Mapping[str, pa.Table], manifest: Mappi
 
 
 def _ledger(parsed: _Parsed, source: ApiSource, order: Order, ingest_id: str) -> pa.Table:
-    """Kind `collection`: account × subject (× object, for gaps about one post)."""
+    """Kind `collection`: account × object type × subject (× object, for gaps about one post)."""
     recorded_at = datetime.now(UTC)
     simulated = _simulated_accounts(source.platform)
     is_simulated = any(page.is_simulated for page in parsed.pages)
@@ -321,33 +321,45 @@ def _ledger(parsed: _Parsed, source: ApiSource, order: Order, ingest_id: str) ->
             "account_id": account.account_id,
             "recorded_at": recorded_at,
         }
-        gaps = _gaps_of(account, parsed)
+        gaps = _gaps_of(account, parsed, order)
         for gap in gaps:
-            outcome = {"object_id": gap.object_id, "subject": gap.subject, "outcome": "gap", "cause": gap.cause}
-            rows.append({**common, **outcome, "detail": gap.detail})
-        closed = {gap.subject for gap in gaps if gap.object_id is None}
-        for subject in _answered_subjects(account, parsed):
-            if subject not in closed:
-                rows.append({**common, "subject": subject, "outcome": "collected"})
+            what = {"object_type": gap.object_type, "object_id": gap.object_id, "subject": gap.subject}
+            rows.append({**common, **what, "outcome": "gap", "cause": gap.cause, "detail": gap.detail})
+        closed = {(gap.object_type, gap.subject) for gap in gaps if gap.object_id is None}
+        for object_type, subject in _answered_subjects(account, parsed, order):
+            if (object_type, subject) not in closed:
+                rows.append({**common, "object_type": object_type, "subject": subject, "outcome": "collected"})
     return to_table("collection", rows)
 
 
-def _gaps_of(account: Account, parsed: _Parsed) -> list[Gap]:
+def _object_type(subject: str, said: str | None, order: Order) -> str | None:
+    """Whose field a subject is. A name that the platform has for accounts only, or posts only, says it by itself."""
+    asked = {each.object_type for each in order.fields if each.source_field == subject}
+    return asked.pop() if len(asked) == 1 else said if subject not in WHOLE_ACCOUNT_SUBJECTS else None
+
+
+def _gaps_of(account: Account, parsed: _Parsed, order: Order) -> list[Gap]:
     """The account's gaps, each subject and object once: the first cause is the one that led to the others."""
-    gaps: dict[tuple[str, str | None], Gap] = {}
+    gaps: dict[tuple[str | None, str, str | None], Gap] = {}
     for gap in parsed.gaps:
         if gap.account_id in (account.account_id, None):
-            gaps.setdefault((gap.subject, gap.object_id), gap)
+            object_type = _object_type(gap.subject, gap.object_type, order)
+            gaps.setdefault((object_type, gap.subject, gap.object_id), replace(gap, object_type=object_type))
     if not gaps and not any(page.account_id == account.account_id for page in parsed.pages):
         return [Gap(account.account_id, "*", "not_collected", "the attempt brought neither an answer nor a reason")]
     return list(gaps.values())
 
 
-def _answered_subjects(account: Account, parsed: _Parsed) -> list[str]:
-    """'*' and what was asked for on pages that were of use. A subject with a gap is not collected, whatever else was answered."""
+def _answered_subjects(account: Account, parsed: _Parsed, order: Order) -> list[tuple[str | None, str]]:
+    """Object type and subject: '*' and what was asked for on pages that were of use. A subject with a gap is not collected, whatever else was answered."""
     useful = [page for page in parsed.pages if page.account_id == account.account_id and "error" not in page.context]
-    named = (name for page in useful for name in page.context.get("subjects", "").split(",") if name)
-    return list(dict.fromkeys(("*", *named))) if useful else []
+    named = (
+        (_object_type(name, page.context.get("object_type"), order), name)
+        for page in useful
+        for name in page.context.get("subjects", "").split(",")
+        if name
+    )
+    return list(dict.fromkeys(((None, "*"), *named))) if useful else []
 
 
 def _simulated_accounts(platform: str) -> frozenset[str]:

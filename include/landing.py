@@ -61,7 +61,8 @@ def write(items: Iterable[Page | Gap], folder: Path) -> Landed:
                 else:
                     gaps += 1
                     record = _gap_to_json(item)
-                    facts.append(_fact("gap", item.account_id, item.subject, item.cause, item.object_id))
+                    whose = () if item.object_type is None else (item.object_type,)
+                    facts.append(_fact("gap", item.account_id, item.subject, item.cause, item.object_id, *whose))
                 packed.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
         with part.open("rb") as handle:
             os.fsync(handle.fileno())
@@ -116,6 +117,7 @@ def _gap_to_json(gap: Gap) -> dict[str, Any]:
         "cause": gap.cause,
         "detail": gap.detail,
         "object_id": gap.object_id,
+        "object_type": gap.object_type,
     }
 
 

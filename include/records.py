@@ -131,14 +131,16 @@ LEDGER_KINDS: dict[str, Kind] = {
             "collection",
             (
                 ("account_id", TEXT),
+                ("object_type", TEXT),  # account, post: whose field the subject is; null where it is about everything
                 ("object_id", TEXT),
                 ("subject", TEXT),
                 ("outcome", TEXT),  # collected, gap
                 ("cause", TEXT),  # a code of the seed gap_causes; null when collected
                 ("detail", TEXT),
+                ("published_at", TIMESTAMP),  # of a post whose record did not pass the gate, where it can be right
                 ("recorded_at", TIMESTAMP),
             ),
-            ("platform", "account_id", "object_id", "subject"),
+            ("platform", "account_id", "object_type", "object_id", "subject"),
         ),
         # ingest × record kind: landed + derived_zero = accepted + quarantined + dropped_duplicate + dropped_outside_window
         Kind(

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import extractors
-from extractors.base import Access, ApiSource, BadFile, Gap, Outage, PermissionMissing, Secret, TokenExpired
+from extractors.base import Access, ApiSource, BadFile, Gap, Outage, PermissionMissing, Secret, SourceField, TokenExpired
 from include import collect, landing, registry
 from include.collect import Collected, collect_file, collect_force, plan
 from include.credentials import CredentialsMissing
@@ -225,6 +225,34 @@ def test_a_source_that_lets_an_error_through_still_leaves_its_pages_and_a_reason
         run(home)
     assert outcomes(only_records(home))["*", None] == "permission"
     assert manifest(only_records(home))["rows"]["account"] == 1
+
+
+def test_one_name_of_a_number_of_accounts_and_of_posts_is_two_subjects(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The account's views are refused, the posts' come: neither speaks for the other, and the landed file keeps them apart."""
+
+    class Views(type(extractors.source("facebook"))):  # type: ignore[misc]
+        def fetch(self, client: Any, order: Any) -> Iterator[Any]:
+            account_id, whose = order.accounts[0].account_id, {"object_type": "post"}
+            context = {"subjects": "posts,views", **whose}
+            answer = client.get("account", f"v26.0/{account_id}", account_id=account_id, context=context)
+            yield from answer.pages
+            yield Gap(account_id, "views", "permission", "not allowed", object_type="account")
+            yield Gap(account_id, "reach", "permission", "not allowed")
+
+        def parse(self, page: Any) -> Iterator[Any]:
+            yield from ()
+
+    asked = (("account", "views", "day"), ("post", "views", "lifetime"), ("post", "reach", "lifetime"))
+    monkeypatch.setattr(registry.Registry, "source_fields", lambda *_: tuple(SourceField(*each, None) for each in asked))
+    monkeypatch.setattr(extractors, "SOURCES", (Views(),))
+    rows = pq.read_table(run(home).records / "collection.parquet").to_pylist()
+    assert {(row["object_type"], row["subject"], row["cause"]) for row in rows} == {
+        (None, "*", None),
+        (None, "posts", None),
+        ("post", "views", None),
+        ("account", "views", "permission"),
+        ("post", "reach", "permission"),
+    }
 
 
 def test_an_account_without_answer_and_reason_is_not_collected(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
