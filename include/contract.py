@@ -12,9 +12,9 @@ CONTRACT_VERSION = 1
 SCHEMA = "marts"
 
 NOT_YET = "not yet computed"
+UNTIL_CODED = "null until posts are coded"
 ONLY_WITH_GAPS = "filled only where something is missing"
 PLATFORM = "the platform need not say it"
-LATER = "filled only when it happens"
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,10 @@ class ContractTable:
 
     `key` is its grain, and the order in which its rows are written. `fed_by` names the record kind without which it has no
     rows: before the first survey there is no expectation gap, and that is no fault. `every_force`: all forces of the registry
-    have rows. `newest` is the column that tells how fresh it is. `may_be_null`: columns without a single value, with the
-    reason; every other column that is null in all rows closes the gate.
+    have rows. `newest` is the column that tells how fresh it is.
+
+    A column that is null in all rows closes the gate, with two exceptions, each with its reason: those in `may_be_null`, and
+    those in `null_at_first` until they have been published with a value once.
     """
 
     name: str
@@ -34,6 +36,7 @@ class ContractTable:
     may_be_empty: bool = False
     newest: str | None = None
     may_be_null: Mapping[str, str] = field(default_factory=dict)
+    null_at_first: Mapping[str, str] = field(default_factory=dict)
 
 
 TABLES: tuple[ContractTable, ...] = (
@@ -42,9 +45,9 @@ TABLES: tuple[ContractTable, ...] = (
         "dim_account",
         ("platform", "account_id", "valid_from"),
         every_force=True,
-        may_be_null={"valid_to": LATER, "successor_account_id": LATER},
+        may_be_null={"valid_to": "no account has been closed", "successor_account_id": "no account has been merged"},
     ),
-    ContractTable("dim_metric", ("metric", "metric_version"), may_be_null={"valid_to": LATER}),
+    ContractTable("dim_metric", ("metric", "metric_version"), may_be_null={"valid_to": "no metric has been retired"}),
     ContractTable("dim_content_category", ("category_code",)),
     ContractTable("dim_status", ("code",)),
     ContractTable(
@@ -53,20 +56,18 @@ TABLES: tuple[ContractTable, ...] = (
         fed_by="post",
         newest="latest_observed_at",
         may_be_null={
-            "category_code": "null until posts are coded",
-            "language": PLATFORM,
-            "media_count": PLATFORM,
-            "media_with_alt_text": PLATFORM,
-            "objective": PLATFORM,
-            "campaign": PLATFORM,
-            "impressions_legacy": "a closed series",
-            "latest_impressions_legacy": "a closed series",
+            **dict.fromkeys(("language", "media_count", "media_with_alt_text", "objective", "campaign"), PLATFORM),
+            **dict.fromkeys(("impressions_legacy", "latest_impressions_legacy"), "a closed series"),
+        },
+        null_at_first={
+            "category_code": UNTIL_CODED,
+            "followers_at_posting": "every post of the first run is older than the first count of followers",
             **dict.fromkeys(
                 (
                     *("reading_observed_at", "reading_age_hours", "reactions", "comments", "shares", "interactions", "views"),
                     *("reach_unique", "reach_source_field", "reach_metric_version", "engagement_rate_by_followers"),
                 ),
-                "no post has reached its reading age in the first week",
+                "no post may have reached its reading age in the first week",
             ),
         },
     ),
@@ -82,35 +83,30 @@ TABLES: tuple[ContractTable, ...] = (
         ("force_id", "platform", "month", "metric", "metric_version"),
         every_force=True,
         fed_by="plan",
-        may_be_null={
-            "gap_cause": ONLY_WITH_GAPS,
-            **dict.fromkeys(("ci_low", "ci_high", "peer_value", "z_score", "q_value", "band"), NOT_YET),
-        },
+        may_be_null={"gap_cause": ONLY_WITH_GAPS},
+        null_at_first=dict.fromkeys(("ci_low", "ci_high", "peer_value", "z_score", "q_value", "band"), NOT_YET),
     ),
     ContractTable(
         "expectation_gap",
         ("wave", "force_id", "audience", "category_code"),
         every_force=True,
         fed_by="survey_answer",
-        may_be_null=dict.fromkeys(
+        null_at_first=dict.fromkeys(
             (
                 *("activity_share", "activity_ci_low", "activity_ci_high", "activity_base_n", "activity_share_normalised"),
                 *("gap", "gap_ci_low", "gap_ci_high"),
             ),
-            "null until posts are coded",
+            UNTIL_CODED,
         ),
     ),
     ContractTable(
         "horizon_trends",
         ("scan_date", "channel", "series"),
         fed_by="signal",
-        may_be_null={
-            **dict.fromkeys(
-                ("slope_ci_low", "slope_ci_high", "trend_p_value", "trend_q_value", "acceleration", "stage", "stage_rule"), NOT_YET
-            ),
-            "step_date": "a series need not have a step",
-            "step_size": "a series need not have a step",
-        },
+        may_be_null=dict.fromkeys(("step_date", "step_size"), "a series need not have a step"),
+        null_at_first=dict.fromkeys(
+            ("slope_ci_low", "slope_ci_high", "trend_p_value", "trend_q_value", "acceleration", "stage", "stage_rule"), NOT_YET
+        ),
     ),
     ContractTable(
         "collection_health",
@@ -118,7 +114,7 @@ TABLES: tuple[ContractTable, ...] = (
         every_force=True,
         fed_by="plan",
         newest="run_date",
-        may_be_null={"first_observed_at": "nothing came"},
+        null_at_first={"first_observed_at": "nothing has come yet"},
     ),
     ContractTable(
         "gap_ledger",
@@ -129,7 +125,7 @@ TABLES: tuple[ContractTable, ...] = (
             "object_id": "most gaps are about accounts, not posts",
             "metric": "a gap can be about everything",
             "detail": PLATFORM,
-            "closed_at": "no gap has been closed yet",
+            "closed_at": "no gap has been closed",
         },
     ),
 )

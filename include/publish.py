@@ -106,12 +106,12 @@ def publish(as_of: date, home: Home | None = None) -> Publication:
 
 
 def gate_facts(build: duckdb.DuckDBPyConnection, as_of: date, home: Home) -> PublishFacts:
-    """The facts that the gates judge, from the build file, accepted data, the registry and the publication before."""
+    """The facts that the gates judge, from the build file, what it was fed, the registry and the publication before."""
     import pandas as pd
 
     from expectations.publish_gates import PublishFacts
 
-    before = rows_before(home)
+    before, filled_before = rows_before(home), _filled_before(home)
     listed = "select table_name from duckdb_tables() where schema_name = ?"
     found = {row[0] for row in build.execute(listed, [contract.SCHEMA]).fetchall()}
     expected = {table.name for table in contract.TABLES}
@@ -124,14 +124,18 @@ def gate_facts(build: duckdb.DuckDBPyConnection, as_of: date, home: Home) -> Pub
     for table in (each for each in contract.TABLES if each.name in found):
         name = f"{contract.SCHEMA}.{table.name}"
         count = _count(build, name)
-        is_fed = table.fed_by is None or _has_accepted(table.fed_by, home)
+        is_fed = table.fed_by is None or _was_fed(table.fed_by, as_of, home)
         least = 0 if table.may_be_empty or not is_fed else 1
         # rounded up: 9.1 rows are 10 rows
         kept = -int(-before.get(table.name, 0) * contract.KEEPS_ROWS_SHARE // 1)
         rows.append((table.name, count, before.get(table.name, 0), max(least, kept)))
         if not count or not is_fed:
             continue
-        columns += [(table.name, column, count, filled) for column, filled in _filled(build, table)]
+        # what has been published with values may not be without them again
+        excused = set(table.may_be_null) | (set(table.null_at_first) - filled_before.get(table.name, set()))
+        columns += [
+            (table.name, column, count, filled) for column, filled in _filled(build, table.name).items() if column not in excused
+        ]
         if table.every_force:
             there = {row[0] for row in build.execute(f"select distinct force_id from {name}").fetchall()}  # noqa: S608
             absent = sorted(everyone - there)
@@ -283,19 +287,35 @@ def _versions(home: Home) -> Path:
     return home.published / "versions"
 
 
-def _has_accepted(kind: str, home: Home) -> bool:
+def _was_fed(kind: str, as_of: date, home: Home) -> bool:
+    """Whether the build had rows of a record kind to read: in its own snapshot, not in what was accepted meanwhile."""
     import pyarrow.parquet as pq
 
-    return any(pq.read_metadata(path).num_rows for path in (home.accepted / kind).glob("*/*.parquet"))
+    files = (home.build_accepted / kind).glob("*/*.parquet")
+    return any(
+        pq.read_table(path, filters=[("run_date", "<=", as_of)], columns=["run_date"], partitioning=None).num_rows for path in files
+    )
 
 
-def _filled(build: duckdb.DuckDBPyConnection, table: contract.ContractTable) -> list[tuple[str, int]]:
-    """Values that are not null, by column; without the columns that may be null."""
+def _filled(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, int]:
+    """Values that are not null, by column."""
     listed = "select column_name from duckdb_columns() where schema_name = ? and table_name = ? order by column_index"
-    names = [row[0] for row in build.execute(listed, [contract.SCHEMA, table.name]).fetchall() if row[0] not in table.may_be_null]
-    counted = ", ".join(f'count("{name}")' for name in names)
-    counts = build.execute(f"select {counted} from {contract.SCHEMA}.{table.name}").fetchall()[0]  # noqa: S608
-    return list(zip(names, counts, strict=True))
+    names = [row[0] for row in connection.execute(listed, [contract.SCHEMA, name]).fetchall()]
+    counted = ", ".join(f'count("{column}")' for column in names)
+    counts = connection.execute(f"select {counted} from {contract.SCHEMA}.{name}").fetchall()[0]  # noqa: S608
+    return dict(zip(names, counts, strict=True))
+
+
+def _filled_before(home: Home) -> dict[str, set[str]]:
+    """Columns with at least one value in the publication that stands, by table."""
+    import duckdb
+
+    version = current_version(home)
+    if version is None:
+        return {}
+    with duckdb.connect(str(version / "warehouse.duckdb"), read_only=True) as connection:
+        names = [row[0] for row in connection.execute("select table_name from duckdb_tables()").fetchall()]
+        return {name: {column for column, filled in _filled(connection, name).items() if filled} for name in names}
 
 
 def _any_simulated(build: duckdb.DuckDBPyConnection, name: str) -> bool:
