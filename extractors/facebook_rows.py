@@ -37,7 +37,7 @@ def is_before_window(item: dict[str, Any], run_date: date) -> bool:
     """Whether a post is older than what was asked. A time that cannot be read, or one to come, is not: the suite judges it."""
     try:
         return datetime.fromisoformat(item["created_time"]) < post_window(run_date)[0]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return False
 
 
@@ -60,11 +60,13 @@ def parse(page: Page) -> Iterator[Row | Drop | Gap]:
                 page, "post", post_id, entry.get("insights") if isinstance(entry, dict) else None, subjects,
                 f"post_insights of {post_id}",
             )  # fmt: skip
-        for post_id in body.keys() - set(page.context["ids"].split(",")) if isinstance(body, dict) else ():
+        for post_id in sorted(body.keys() - set(page.context["ids"].split(","))) if isinstance(body, dict) else ():
             entry = body[post_id]
             yield from _insights(
-                page, "post", post_id, entry.get("insights") if isinstance(entry, dict) else None, (), f"post_insights of {post_id}"
-            )
+                page, "post", post_id, entry.get("insights") if isinstance(entry, dict) else None, (),
+                f"post_insights of {post_id}",
+                **_defect("other_object", f"the answer has insights of {_cut(post_id)}, which was not asked for"),
+            )  # fmt: skip
 
 
 def _observation(
@@ -82,19 +84,39 @@ def _observation(
     return Row("observation", values | more, position)
 
 
+def _defect(rule: str, reason: str) -> dict[str, str]:
+    return {"_defect": f"{rule}: {reason}"}
+
+
+def _cut(value: Any) -> str:
+    return str(value)[:60]
+
+
+def _other_account(page: Page, account_id: Any) -> dict[str, str]:
+    """The defect of a row that is not of the account that was asked; nothing is put right silently."""
+    if account_id == page.account_id:
+        return {}
+    return _defect("other_account", f"account {page.account_id} was asked, the answer is of {_cut(account_id)}")
+
+
 def _account(page: Page, body: Any, names: list[str]) -> Iterator[Row | Gap]:
     if not isinstance(body, dict):
+        for name in names:
+            yield Gap(page.account_id, name, "not_reported", "the answer came without the account's fields")
         return
     position = f"account {page.account_id}"
-    account_id = body.get("id", page.account_id)
+    account_id = body.get("id")
+    wrong = _other_account(page, account_id)
     if "id" in body:
         named = {"handle": body.get("username"), "display_name": body.get("name"), "url": body.get("link")}
-        yield Row("account", {"account_id": account_id, **named}, position)
+        yield Row("account", {"account_id": account_id, **named, **wrong}, position)
     for name in names:
         if body.get(name) is None:
             yield Gap(page.account_id, name, "not_reported", "the answer came without the field")
         else:
-            yield _observation(account_id, "account", account_id, name, "snapshot", body[name], f"{position} field {name}")
+            yield _observation(
+                account_id, "account", account_id, name, "snapshot", body[name], f"{position} field {name}", **wrong
+            )  # fmt: skip
 
 
 def _posts(page: Page, body: Any, names: list[str]) -> Iterator[Row | Drop | Gap]:
@@ -115,6 +137,7 @@ def _posts(page: Page, body: Any, names: list[str]) -> Iterator[Row | Drop | Gap
             continue
         # the post says whose it is; where it says nothing readable, the suite names it as of no known account
         account_id = post_id.split("_")[0] if isinstance(post_id, str) else None
+        wrong = _other_account(page, account_id) if account_id is not None else {}
         kind = KINDS.get(str(item.get("status_type")), "original")
         values = {
             "post_id": post_id,
@@ -123,16 +146,19 @@ def _posts(page: Page, body: Any, names: list[str]) -> Iterator[Row | Drop | Gap
             "kind": kind,
             "permalink": item.get("permalink_url"),
             "text": item.get("message") if kind == "original" else None,
+            **wrong,
         }
         yield Row("post", values, position)
         for name, value in counts.items():
             if value is not None:
-                yield _observation(account_id, "post", post_id, name, "lifetime", value, f"{position} field {name}")
+                yield _observation(
+                    account_id, "post", post_id, name, "lifetime", value, f"{position} field {name}", **wrong
+                )  # fmt: skip
             elif name not in names:
                 continue
             elif name in ABSENT_IS_ZERO and name.split(".")[0] not in item:
                 yield _observation(
-                    account_id, "post", post_id, name, "lifetime", 0, f"{position} field {name}", origin="absent_is_zero"
+                    account_id, "post", post_id, name, "lifetime", 0, f"{position} field {name}", origin="absent_is_zero", **wrong
                 )
             else:
                 object_id = post_id if isinstance(post_id, str) else None
@@ -146,7 +172,9 @@ def _at_path(item: dict[str, Any], path: str) -> Any:
     return value
 
 
-def _insights(page: Page, object_type: str, object_id: str | None, body: Any, names: Any, position: str) -> Iterator[Row | Gap]:
+def _insights(
+    page: Page, object_type: str, object_id: str | None, body: Any, names: Any, position: str, **more: str
+) -> Iterator[Row | Gap]:
     """Numbers of one object's insights, whatever they are called: a name that nobody asked for is not lost, the map judges it."""
     series = body.get("data") if isinstance(body, dict) else None
     gap_object = object_id if object_type == "post" else None
@@ -176,6 +204,7 @@ def _insights(page: Page, object_type: str, object_id: str | None, body: Any, na
                 breakdown_value=item[breakdown] if has_breakdown and breakdown else None,
                 metric_date=_metric_date(end_time),
                 day_tz=DAY_TZ if end_time is not None else None,
+                **more,
             )  # fmt: skip
     for name in names:
         if name not in answered:
@@ -193,11 +222,11 @@ def _metric_date(end_time: Any) -> Any:
         return None
     try:
         moment = datetime.fromisoformat(end_time)
-    except (TypeError, ValueError):
+        if moment.tzinfo is None:
+            return end_time
+        return moment.astimezone(_pacific()).date() - timedelta(days=1)
+    except (TypeError, ValueError, OverflowError):
         return end_time if isinstance(end_time, str) else str(end_time)
-    if moment.tzinfo is None:
-        return end_time
-    return moment.astimezone(_pacific()).date() - timedelta(days=1)
 
 
 # --- the independent count ---

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from extractors.base import (
     AccountClosed,
@@ -36,7 +36,7 @@ def classify(received: Received) -> SourceError | None:
     error = received.body.get("error") if isinstance(received.body, dict) else None
     if not isinstance(error, dict):
         return None
-    code, subcode, message = error.get("code"), error.get("error_subcode"), str(error.get("message", ""))[:300]
+    code, subcode, message = _number(error.get("code")), _number(error.get("error_subcode")), str(error.get("message", ""))[:300]
     if code in EXPIRED:
         return TokenExpired(message)
     if code in THROTTLES:
@@ -56,6 +56,11 @@ def classify(received: Received) -> SourceError | None:
     return Outage(message) if received.status >= 500 else Refused(f"error {code}: {message}")
 
 
+def _number(value: Any) -> int | None:
+    """A code as Meta writes it. None for anything else: an error whose code cannot be read is still an error."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 def _reset_seconds(received: Received) -> float | None:
     """The longest wait that the usage header of a throttled answer names (it counts in minutes), else Retry-After."""
     from extractors.http import retry_after_seconds
@@ -63,5 +68,5 @@ def _reset_seconds(received: Received) -> float | None:
     try:
         usage = json.loads(received.headers.get("x-business-use-case-usage", ""))
         return max(float(entry["estimated_time_to_regain_access"]) * 60 for entries in usage.values() for entry in entries)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         return retry_after_seconds(received)

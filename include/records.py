@@ -204,13 +204,13 @@ def _coerce(value: Any, kind: pa.DataType) -> Any:
                 raise WrongType(f"expected a date, got {_shown(value)}")
             return value if isinstance(value, date) else date.fromisoformat(value)
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            raise WrongType(f"expected a time with its offset, got {_shown(value)}")
+        return moment.astimezone(UTC)  # OverflowError where that is before the first year or after the last
     except WrongType:
         raise
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise WrongType(f"expected a {'date' if pa.types.is_date(kind) else 'time'}, got {_shown(value)}") from None
-    if moment.tzinfo is None:
-        raise WrongType(f"expected a time with its offset, got {_shown(value)}")
-    return moment.astimezone(UTC)
 
 
 def to_table(kind_name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:

@@ -103,7 +103,7 @@ def test_a_post_before_the_window_is_dropped_and_counted() -> None:
     assert [post["post_id"] for post in rows_of(parsed, "post")] == [f"{PAGE_ID}_2"]
 
 
-@pytest.mark.parametrize("created", ["2099-01-01T00:00:00+0000", "last Tuesday", 1793400000, None])
+@pytest.mark.parametrize("created", ["2099-01-01T00:00:00+0000", "last Tuesday", 1793400000, None, "9999-12-31T23:59:59-0800"])
 def test_a_time_that_cannot_be_right_passes_as_it_came_for_the_suite_to_judge(created: Any) -> None:
     (post,) = rows_of(parse(page("published_posts", {"data": [post_item(1, created)]}, LIST_FIELDS)), "post")
     assert post["published_at"] == created
@@ -124,8 +124,39 @@ def test_an_item_that_is_no_post_is_not_lost(item: Any) -> None:
 
 
 def test_a_post_of_another_page_names_that_page() -> None:
-    (post,) = rows_of(parse(page("published_posts", {"data": [post_item(1, id="999_1")]}, LIST_FIELDS)), "post")
+    parsed = parse(page("published_posts", {"data": [post_item(1, id="999_1")]}, LIST_FIELDS))
+    (post,) = rows_of(parsed, "post")
     assert post["account_id"] == "999"
+    defects = {row["_defect"] for row in (post, *rows_of(parsed, "observation"))}
+    assert defects == {f"other_account: account {PAGE_ID} was asked, the answer is of 999"}
+
+
+@pytest.mark.parametrize(
+    "body", [SNAPSHOT | {"id": "615000000002"}, {**SNAPSHOT, "id": None}, {"followers_count": 9, "fan_count": 1}]
+)
+def test_a_snapshot_that_is_not_of_the_page_asked_is_a_defect_and_not_put_right(body: dict[str, Any]) -> None:
+    parsed = parse(page("account", body, "followers_count,fan_count"))
+    rows = [*rows_of(parsed, "account"), *rows_of(parsed, "observation")]
+    assert len(rows) == (3 if "id" in body else 2)
+    for row in rows:
+        assert row["_defect"].startswith(f"other_account: account {PAGE_ID} was asked, the answer is of ")
+        assert row["account_id"] == body.get("id")
+
+
+@pytest.mark.parametrize("body", [[], [SNAPSHOT]])
+def test_a_list_where_the_snapshot_was_due_is_a_gap_of_each_field(body: Any) -> None:
+    parsed = parse(page("account", body, "followers_count,fan_count"))
+    assert [(gap.subject, gap.cause) for gap in parsed] == [("followers_count", "not_reported"), ("fan_count", "not_reported")]
+
+
+def test_insights_of_a_post_that_was_not_asked_for_are_a_defect() -> None:
+    data = [{"name": "post_media_view", "period": "lifetime", "values": [{"value": 3}]}]
+    body = {post_id: {"id": post_id, "insights": {"data": data}} for post_id in (f"{PAGE_ID}_1", "999_1")}
+    rows = rows_of(parse(page("post_insights", body, "post_media_view", ids=f"{PAGE_ID}_1")), "observation")
+    assert [(row["object_id"], row.get("_defect")) for row in rows] == [
+        (f"{PAGE_ID}_1", None),
+        ("999_1", "other_object: the answer has insights of 999_1, which was not asked for"),
+    ]
 
 
 def test_a_daily_value_belongs_to_the_pacific_day_before_its_end_time() -> None:
@@ -156,7 +187,7 @@ def test_a_daily_value_belongs_to_the_pacific_day_before_its_end_time() -> None:
     }
 
 
-@pytest.mark.parametrize("end_time", ["soon", "2026-03-10T07:00:00", 1583910000])
+@pytest.mark.parametrize("end_time", ["soon", "2026-03-10T07:00:00", 1583910000, "0001-01-01T00:00:00+0000"])
 def test_an_end_time_that_is_none_becomes_the_rows_defect(end_time: Any) -> None:
     from include.records import to_table
 

@@ -42,6 +42,9 @@ from tests.extractors.facebook_examples import FACEBOOK, OBSERVED
         (500, {"code": 1, "message": "Please reduce the amount of data you're asking for, then retry your request"}, TooMuchAsked),
         (500, {"code": 2}, Outage),
         (400, {"code": 999, "is_transient": True}, Outage),
+        (400, {"code": {}}, Refused),
+        (400, {"code": 190, "error_subcode": []}, TokenExpired),
+        (400, {"code": True}, Refused),
     ],
 )  # fmt: skip
 def test_errors_go_by_code_and_message_and_not_by_status(status: int, error: dict[str, Any], kind: type[SourceError]) -> None:
@@ -56,6 +59,9 @@ def test_errors_go_by_code_and_message_and_not_by_status(status: int, error: dic
         ({"x-business-use-case-usage": '{"1":[{"type":"pages","call_count":97,"estimated_time_to_regain_access":3}]}'}, 180),
         ({"x-business-use-case-usage": "{broken", "Retry-After": "8"}, 8),
         ({"x-app-usage": '{"call_count":100}'}, None),
+        ({"x-business-use-case-usage": '{"1":[{"estimated_time_to_regain_access":Infinity}]}'}, 24 * 3600),
+        ({"x-business-use-case-usage": '{"1":[{"estimated_time_to_regain_access":NaN}]}'}, None),
+        ({"x-business-use-case-usage": '{"1":[{"estimated_time_to_regain_access":1' + "0" * 400 + "}]}"}, None),
     ],
 )
 def test_the_reset_is_the_platforms_own(headers: dict[str, str], seconds: float | None) -> None:

@@ -43,6 +43,8 @@ def test_values_get_their_types() -> None:
         ("observation", "metric_date", "yesterday", "metric_date: expected a date, got 'yesterday' (str)"),
         ("post", "published_at", "2026-11-02T10:00:00", "published_at: expected a time with its offset"),
         ("post", "published_at", 1785542400, "published_at: expected a time, got 1785542400 (int)"),
+        ("post", "published_at", "9999-12-31T23:59:59-0800", "published_at: expected a time, got '9999-12-31T23:59:59-0800'"),
+        ("post", "edited_at", "0001-01-01T00:00:00+0800", "edited_at: expected a time, got '0001-01-01T00:00:00+0800'"),
         ("post", "media_count", 1.5, "media_count: expected a whole number, got 1.5 (float)"),
         ("post", "post_id", 17, "post_id: expected text, got 17 (int)"),
         ("survey_answer", "chosen", "yes", "chosen: expected true or false, got 'yes' (str)"),
