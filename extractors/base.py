@@ -93,7 +93,8 @@ class Page:
     run_date: date
     context: Mapping[str, str] = field(default_factory=dict)
     """Small facts that parse and the ledger need. Of general meaning: `subjects` (what was asked for, as in Gap.subject, with
-    commas), `object_type` (whose fields they are, as in Gap), `error` (a cause: this answer was no use), `superseded` (asked again afterwards; not part of the ingest_id)."""
+    commas), `object_type` (whose fields they are, as in Gap), `error` (a cause: this answer was no use), `superseded` (asked
+    again afterwards; not part of the ingest_id)."""
 
     @property
     def sha256(self) -> str:
