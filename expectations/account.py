@@ -6,9 +6,12 @@ from expectations.rules import (
     FORMULA,
     Facts,
     Rule,
+    account_of_its_force,
     known_account,
     known_force,
     never_matches,
+    observed,
+    of_its_force,
     provenance,
     required,
     safe_url,
@@ -17,11 +20,12 @@ from expectations.rules import (
 
 
 def prepare(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
-    return frame
+    return of_its_force(observed(frame, facts), facts)
 
 
 def rules(facts: Facts) -> list[Rule]:
     return [
+        account_of_its_force(facts),
         typed(),
         *provenance(),
         *required("platform", "force_id", "account_id", "handle"),

@@ -6,9 +6,12 @@ from expectations.rules import (
     UNMAPPED_FIELD,
     Facts,
     Rule,
+    account_of_its_force,
     known_account,
     known_force,
     not_negative,
+    observed,
+    of_its_force,
     one_of,
     plausible_time,
     provenance,
@@ -28,7 +31,7 @@ def prepare(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
     name = frame["platform"] + " " + frame["object_type"] + " " + frame["source_field"] + " " + frame["period"] + split
     daily = frame["period"] == "day"
     dated = frame["metric_date"].notna() & frame["day_tz"].notna()
-    return time_bounds(frame).assign(
+    return of_its_force(observed(time_bounds(frame), facts), facts).assign(
         _field=name,
         _day_missing=pd.Series("day", frame.index).where(daily & ~dated),
         _zero=frame["value"].where(frame["origin"] == "absent_is_zero"),
@@ -46,6 +49,7 @@ def rules(facts: Facts) -> list[Rule]:
             facts.mapped_fields,
             f"{{_field}} is not in the seed platform_metric_map on {facts.run_date}",
         ),
+        account_of_its_force(facts),
         typed(),
         *provenance(),
         *required("platform", "force_id", "account_id", "object_type", "object_id", "source_field", "period", "value", "origin"),

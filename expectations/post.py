@@ -5,10 +5,13 @@ import pandas as pd
 from expectations.rules import (
     Facts,
     Rule,
+    account_of_its_force,
     known_account,
     known_force,
     matches,
     not_negative,
+    observed,
+    of_its_force,
     one_of,
     plausible_time,
     provenance,
@@ -27,7 +30,7 @@ TIMES = ("published_at", "edited_at", "deleted_at")
 
 
 def prepare(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
-    frame = time_bounds(frame)
+    frame = of_its_force(observed(time_bounds(frame), facts), facts)
     return frame.assign(_text_of_others=frame["text"].where(frame["kind"].isin(OTHERS_WORDS)))
 
 
@@ -35,6 +38,7 @@ def rules(facts: Facts) -> list[Rule]:
     import great_expectations.expectations as gxe
 
     return [
+        account_of_its_force(facts),
         typed(),
         *provenance(),
         *required("platform", "force_id", "post_id", "account_id", "published_at", "kind"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from include.registry import Registry
+from include.settings import LONDON, longest_backfill_days
 
 if TYPE_CHECKING:
     from great_expectations.expectations import Expectation
@@ -22,6 +23,12 @@ EARLIEST = pd.Timestamp(2004, 1, 1)
 
 CLOCK_TOLERANCE = pd.Timedelta(days=1)
 """How far after its observation a time may lie: platforms' days and clocks run ahead of UTC by less than this."""
+
+OBSERVED_EARLIER = pd.Timedelta(hours=1)
+"""How far before the first instant of its run date (London) an answer may be dated: a platform's clock may be slow."""
+
+ONE_ATTEMPT = pd.Timedelta(days=2)
+"""How far an answer's date may lie from those of the same ingest: one attempt at one batch takes minutes."""
 
 UNSAFE_URL = r"(?i)^[a-z]+://[^/?#]*@|[?&#](?:access_token|token|api_key|appsecret_proof|client_secret|secret|password|signature)="
 FORMULA = "^[=+@\t\r-]"
@@ -54,6 +61,7 @@ class Facts:
     run_date: date
     force_ids: frozenset[str]
     account_ids: frozenset[str]  # closed accounts too: what they said while open stays true
+    accounts_of_forces: frozenset[str]  # as account_of_force() writes them; of accounts open on the run date or the days beside it
     mapped_fields: frozenset[str]  # as field_name() writes them
     day_zones: frozenset[str]
     waves: frozenset[str]
@@ -61,6 +69,7 @@ class Facts:
     single_questions: frozenset[str]
     options: frozenset[str]  # question/option
     watched: frozenset[str]  # channel/series
+    longest_backfill_days: int
     watched_as: frozenset[str]  # channel/series/period/stock or channel/series/period/flow
 
     @classmethod
@@ -73,6 +82,12 @@ class Facts:
             run_date=run_date,
             force_ids=frozenset(registry.force_ids),
             account_ids=registry.known_account_ids(platform) if platform else frozenset(),
+            accounts_of_forces=frozenset(
+                account_of_force(row.account_id, row.force_id)
+                for row in registry.accounts
+                if row.platform == platform and any(row.is_valid(run_date + timedelta(days=days)) for days in (-1, 0, 1))
+            ),
+            longest_backfill_days=longest_backfill_days(),
             mapped_fields=frozenset(
                 field_name(*row.field_key) for row in registry.metric_map if row.platform == platform and row.is_valid(run_date)
             ),
@@ -88,6 +103,11 @@ class Facts:
                 for row in tables["horizon_watchlist"]
             ),
         )
+
+
+def account_of_force(account_id: Any, force_id: Any) -> Any:
+    """An account and whose it is, as one text: of two texts, or of two columns."""
+    return account_id + " of " + force_id
 
 
 def field_name(
@@ -122,8 +142,22 @@ def required(*columns: str) -> list[Rule]:
 
 
 def provenance() -> list[Rule]:
-    """Where a record is from. That source, run and ingest are those of its batch is a rule of the batch (expectations/batch.py)."""
-    return required("observed_at", "raw_sha256", "is_simulated")
+    """Where a record is from, and when. Needs `observed`.
+
+    That source, run and ingest are those of its batch is a rule of the batch (expectations/batch.py).
+    """
+    import great_expectations.expectations as gxe
+
+    return [
+        *required("observed_at", "raw_sha256", "is_simulated"),
+        # the latest observation decides in the marts: one dated 2099 would decide for ever
+        rule(
+            "observed_at_implausible",
+            "observed_at {observed_at:%Y-%m-%d %H:%M} {_observed_odd}",
+            gxe.ExpectColumnValuesToBeNull,
+            column="_observed_odd",
+        ),
+    ]
 
 
 def one_of(name: str, column: str, values: Iterable[str], reason: str) -> Rule:
@@ -167,6 +201,22 @@ def plausible_time(column: str) -> list[Rule]:
     ]
 
 
+def observed(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
+    """Adds `_observed_odd`: what is wrong with observed_at, null where nothing is.
+
+    No clock is asked: the run date bounds it, and the answers of the same ingest, which came within minutes.
+    """
+    moments = frame["observed_at"]
+    start = pd.Timestamp(facts.run_date, tz=LONDON).tz_convert("UTC").tz_localize(None)
+    days = facts.longest_backfill_days
+    is_outside = (moments < start - OBSERVED_EARLIER) | (moments >= start + pd.Timedelta(days=days + 1))
+    usual = moments.mask(is_outside).groupby(frame["ingest_id"]).transform("median")
+    is_apart = (moments - usual).abs() > ONE_ATTEMPT
+    odd = pd.Series(f"is before the run date {facts.run_date} or more than {days} days after it", frame.index)
+    apart = pd.Series(f"is more than {ONE_ATTEMPT.days} days from the other answers of its ingest", frame.index)
+    return frame.assign(_observed_odd=odd.where(is_outside, apart.where(is_apart)))
+
+
 def time_bounds(frame: pd.DataFrame) -> pd.DataFrame:
     """Adds what `plausible_time` compares with: `_latest` and `_earliest`."""
     return frame.assign(_latest=frame["observed_at"] + CLOCK_TOLERANCE, _earliest=EARLIEST)
@@ -182,6 +232,22 @@ def known_account(facts: Facts) -> Rule:
         "account_id",
         facts.account_ids,
         f"account {{account_id}} is not in the register (seed accounts) of {facts.platform}",
+    )
+
+
+def of_its_force(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
+    """Adds `_account_of` (account and force); null where either is missing or unknown: other rules say so."""
+    is_known = frame["force_id"].isin(facts.force_ids) & frame["account_id"].isin(facts.account_ids)
+    return frame.assign(_account_of=account_of_force(frame["account_id"], frame["force_id"]).where(is_known))
+
+
+def account_of_its_force(facts: Facts) -> Rule:
+    """One force's answer never becomes another's figure. Needs `of_its_force`."""
+    return one_of(
+        "account_of_another_force",
+        "_account_of",
+        facts.accounts_of_forces,
+        f"account {{account_id}} is not one of {{force_id}} on {facts.run_date} (seed accounts)",
     )
 
 

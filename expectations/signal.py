@@ -2,14 +2,14 @@
 
 import pandas as pd
 
-from expectations.rules import Facts, Rule, not_negative, one_of, plausible_time, provenance, required, time_bounds, typed
+from expectations.rules import Facts, Rule, not_negative, observed, one_of, plausible_time, provenance, required, time_bounds, typed
 
 
 def prepare(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
     """Adds `_series` (channel/series) and `_series_as` (channel/series/period/stock or flow)."""
     series = frame["channel"] + "/" + frame["series"]
     behaviour = frame["is_stock"].map({True: "stock", False: "flow"}).astype("str")
-    return time_bounds(frame).assign(
+    return observed(time_bounds(frame), facts).assign(
         _series=series, _series_as=(series + "/" + frame["period"] + "/" + behaviour).where(series.isin(facts.watched))
     )
 

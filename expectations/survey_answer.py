@@ -5,7 +5,7 @@ No reason quotes an answer: an option that is not known may be what somebody typ
 
 import pandas as pd
 
-from expectations.rules import Facts, Rule, known_force, matches, one_of, provenance, required, rule, typed
+from expectations.rules import Facts, Rule, known_force, matches, observed, one_of, provenance, required, rule, typed
 
 RESPONDENT = ["ingest_id", "wave", "respondent_key"]
 PSEUDONYM = "^[0-9a-f]{32}$"
@@ -21,7 +21,7 @@ def prepare(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
     several = choices[choices.duplicated(question, keep=False)]
     counted = pd.Series(1, index=frame.index)
     counted.loc[several.index] = 2
-    return frame.assign(_option=frame["question_code"] + "/" + frame["option_code"], _choices=counted)
+    return observed(frame, facts).assign(_option=frame["question_code"] + "/" + frame["option_code"], _choices=counted)
 
 
 def rules(facts: Facts) -> list[Rule]:

@@ -24,6 +24,15 @@ RUN_TIME = time(21, 0, tzinfo=UTC)
 exactly 7 × 24 h apart across clock changes, and still the same date in London."""
 
 
+DEFAULT_LONGEST_BACKFILL_DAYS = 400
+"""A year back, and a month to notice."""
+
+
+def longest_backfill_days() -> int:
+    """How long after its run date an answer may have been observed (`INSIGHT_LONGEST_BACKFILL_DAYS`): later is a wrong clock."""
+    return int(os.environ.get("INSIGHT_LONGEST_BACKFILL_DAYS") or DEFAULT_LONGEST_BACKFILL_DAYS)
+
+
 def run_instant(run_date: date) -> datetime:
     """The planned instant of collection for a run date (UTC)."""
     return datetime.combine(run_date, RUN_TIME)

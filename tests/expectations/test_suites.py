@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -22,12 +22,19 @@ PLANTED: list[tuple[str, str, dict[str, Any], str]] = [
     # kind, rule, what is wrong with the row, a part of the reason
     ("account", "wrong_type", {"display_name": 7}, "display_name: expected text, got 7 (int)"),
     ("account", "observed_at_missing", {"observed_at": None}, "observed_at is missing"),
+    (
+        "account",
+        "observed_at_implausible",
+        {"observed_at": YEAR_2099},
+        "observed_at 2099-01-01 00:00 is before the run date 2026-11-02",
+    ),
     ("account", "raw_sha256_missing", {"raw_sha256": None}, "raw_sha256 is missing"),
     ("account", "is_simulated_missing", {"is_simulated": None}, "is_simulated is missing"),
     ("account", "platform_missing", {"platform": None}, "platform is missing"),
     ("account", "force_id_missing", {"force_id": None}, "force_id is missing"),
     ("account", "account_id_missing", {"account_id": None}, "account_id is missing"),
     ("account", "handle_missing", {"handle": None}, "handle is missing"),
+    ("account", "account_of_another_force", {"account_id": account_id("kent")}, "is not one of gwent on 2026-11-02"),
     ("account", "force_unknown", {"force_id": "atlantis"}, "force atlantis is not in the register"),
     ("account", "account_unknown", {"account_id": "42"}, "account 42 is not in the register (seed accounts) of facebook"),
     ("account", "handle_formula", {"handle": "=cmd|' /C calc'!A0"}, "begins like a spreadsheet formula"),
@@ -36,6 +43,12 @@ PLANTED: list[tuple[str, str, dict[str, Any], str]] = [
     ("account", "url_with_secret", {"url": "https://someone:hunter2@facebook.com/x"}, "holds a user name, a password or a token"),
     ("post", "wrong_type", {"media_count": "2"}, "media_count: expected a number, got '2' (str)"),
     ("post", "observed_at_missing", {"observed_at": None}, "observed_at is missing"),
+    (
+        "post",
+        "observed_at_implausible",
+        {"observed_at": YEAR_2099},
+        "observed_at 2099-01-01 00:00 is before the run date 2026-11-02",
+    ),
     ("post", "raw_sha256_missing", {"raw_sha256": None}, "raw_sha256 is missing"),
     ("post", "is_simulated_missing", {"is_simulated": None}, "is_simulated is missing"),
     ("post", "platform_missing", {"platform": None}, "platform is missing"),
@@ -44,6 +57,7 @@ PLANTED: list[tuple[str, str, dict[str, Any], str]] = [
     ("post", "account_id_missing", {"account_id": None}, "account_id is missing"),
     ("post", "published_at_missing", {"published_at": None}, "published_at is missing"),
     ("post", "kind_missing", {"kind": None}, "kind is missing"),
+    ("post", "account_of_another_force", {"account_id": account_id("kent")}, "is not one of gwent on 2026-11-02"),
     ("post", "force_unknown", {"force_id": "atlantis"}, "force atlantis"),
     ("post", "account_unknown", {"account_id": "42"}, "account 42 is not in the register"),
     ("post", "kind_unknown", {"kind": "advert"}, "kind advert is none of original, reply"),
@@ -73,6 +87,12 @@ PLANTED: list[tuple[str, str, dict[str, Any], str]] = [
     ("observation", "unmapped_field", {"source_field": "post_hugs"}, "facebook post post_hugs lifetime is not in the seed"),
     ("observation", "wrong_type", {"value": "12"}, "value: expected a number, got '12' (str)"),
     ("observation", "observed_at_missing", {"observed_at": None}, "observed_at is missing"),
+    (
+        "observation",
+        "observed_at_implausible",
+        {"observed_at": YEAR_2099},
+        "observed_at 2099-01-01 00:00 is before the run date 2026-11-02",
+    ),
     ("observation", "raw_sha256_missing", {"raw_sha256": None}, "raw_sha256 is missing"),
     ("observation", "is_simulated_missing", {"is_simulated": None}, "is_simulated is missing"),
     ("observation", "platform_missing", {"platform": None}, "platform is missing"),
@@ -84,6 +104,7 @@ PLANTED: list[tuple[str, str, dict[str, Any], str]] = [
     ("observation", "period_missing", {"period": None}, "period is missing"),
     ("observation", "value_missing", {"value": None}, "value is missing"),
     ("observation", "origin_missing", {"origin": None}, "origin is missing"),
+    ("observation", "account_of_another_force", {"account_id": account_id("kent")}, "is not one of gwent on 2026-11-02"),
     ("observation", "force_unknown", {"force_id": "atlantis"}, "force atlantis"),
     ("observation", "account_unknown", {"account_id": "42"}, "account 42 is not in the register"),
     ("observation", "origin_unknown", {"origin": "guessed"}, "origin guessed is neither reported nor absent_is_zero"),
@@ -101,6 +122,12 @@ PLANTED: list[tuple[str, str, dict[str, Any], str]] = [
     ("survey_answer", "wrong_type", {"chosen": "My name is Ann"}, "chosen: expected true or false, got a value of type str"),
     ("survey_answer", "formula_cell", {"_defect": "formula_cell: a cell begins with ="}, "a cell begins with ="),
     ("survey_answer", "observed_at_missing", {"observed_at": None}, "observed_at is missing"),
+    (
+        "survey_answer",
+        "observed_at_implausible",
+        {"observed_at": YEAR_2099},
+        "observed_at 2099-01-01 00:00 is before the run date 2026-11-02",
+    ),
     ("survey_answer", "raw_sha256_missing", {"raw_sha256": None}, "raw_sha256 is missing"),
     ("survey_answer", "is_simulated_missing", {"is_simulated": None}, "is_simulated is missing"),
     ("survey_answer", "wave_missing", {"wave": None}, "wave is missing"),
@@ -120,6 +147,12 @@ PLANTED: list[tuple[str, str, dict[str, Any], str]] = [
     ("survey_answer", "option_unknown", {"option_code": "16_24"}, "the option is not one of question want"),
     ("signal", "wrong_type", {"value": "many"}, "value: expected a number, got 'many' (str)"),
     ("signal", "observed_at_missing", {"observed_at": None}, "observed_at is missing"),
+    (
+        "signal",
+        "observed_at_implausible",
+        {"observed_at": YEAR_2099},
+        "observed_at 2099-01-01 00:00 is before the run date 2026-11-02",
+    ),
     ("signal", "raw_sha256_missing", {"raw_sha256": None}, "raw_sha256 is missing"),
     ("signal", "is_simulated_missing", {"is_simulated": None}, "is_simulated is missing"),
     ("signal", "channel_missing", {"channel": None}, "channel is missing"),
@@ -218,6 +251,58 @@ def test_an_account_that_is_closed_is_known() -> None:
     for row in closed:
         assert row.account_id in Facts.of(registry, row.platform, RUN_DATE).account_ids
     assert account_id("gwent") in Facts.of(registry, "facebook", date(2030, 1, 1)).account_ids
+
+
+@pytest.mark.parametrize(("days", "is_known"), [(-2, False), (-1, True), (0, True)])
+def test_an_account_is_its_forces_from_a_day_before_it_opens(days: int, is_known: bool) -> None:
+    opened = next(row for row in current().accounts if row.platform == "facebook" and row.force_id == "gwent")
+    on = opened.valid_from + timedelta(days=days)
+    bad = judge("account", [{**good_row("account", run_date=on), "account_id": opened.account_id}], on)
+    assert bad["rule"].tolist() == ([] if is_known else ["account_of_another_force"])
+
+
+def test_an_account_is_its_forces_until_a_day_after_it_closes() -> None:
+    closed = next(row for row in current().accounts if row.platform == "facebook" and row.status == "closed" and row.valid_to)
+    assert closed.valid_to is not None
+    for days, rules in ((1, []), (2, ["account_of_another_force"])):
+        on = closed.valid_to + timedelta(days=days)
+        row = {**good_row("account", force_id=closed.force_id, run_date=on), "account_id": closed.account_id}
+        assert judge("account", [row], on)["rule"].tolist() == rules
+
+
+@pytest.mark.parametrize(
+    ("observed", "is_good"),
+    [
+        (datetime(1970, 1, 1, tzinfo=UTC), False),
+        (datetime(2026, 11, 1, 22, 59, tzinfo=UTC), False),
+        (datetime(2026, 11, 1, 23, 1, tzinfo=UTC), True),  # a slow clock
+        (datetime(2026, 12, 2, 9, tzinfo=UTC), True),  # collected a month later
+        (datetime(2027, 12, 7, 23, 59, tzinfo=UTC), True),
+        (datetime(2027, 12, 8, tzinfo=UTC), False),
+    ],
+)
+def test_an_answer_is_observed_on_its_run_date_or_in_the_400_days_after_it(observed: datetime, is_good: bool) -> None:
+    bad = judge("observation", [{**good_row("observation"), "observed_at": observed}])
+    assert bad["rule"].tolist() == ([] if is_good else ["observed_at_implausible"])
+
+
+def test_how_late_an_answer_may_be_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {**good_row("observation"), "observed_at": datetime(2026, 12, 2, 9, tzinfo=UTC)}
+    monkeypatch.setenv("INSIGHT_LONGEST_BACKFILL_DAYS", "29")
+    assert judge("observation", [row])["rule"].tolist() == ["observed_at_implausible"]
+    monkeypatch.setenv("INSIGHT_LONGEST_BACKFILL_DAYS", "30")
+    assert judge("observation", [row]).empty
+
+
+def test_one_answer_dated_apart_from_those_of_its_ingest_is_set_aside_and_another_ingest_is_not() -> None:
+    later = datetime(2027, 6, 1, tzinfo=UTC)
+    rows = [good_row("observation", number) for number in range(4)]
+    rows[2] = {**rows[2], "observed_at": later}
+    rows.append({**good_row("observation", 9, ingest_id="i2"), "observed_at": later})
+    rows += [{**good_row("observation", number), "observed_at": YEAR_2099} for number in range(20, 30)]  # most, and not believed
+    bad = judge("observation", rows)
+    assert bad.index.tolist() == [2, *range(5, 15)]
+    assert "more than 2 days from the other answers of its ingest" in str(bad.at[2, "reason"])
 
 
 def test_a_post_published_within_a_day_after_its_observation_is_good() -> None:
