@@ -15,6 +15,7 @@ import pandas as pd
 from filelock import FileLock
 
 from expectations.rules import Rule
+from include import data_docs_overview
 from include.settings import Home
 
 COUNTS_ONLY = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
@@ -23,6 +24,12 @@ KEPT_RUNS = 30
 
 
 def index_page(home: Home) -> Path:
+    """The page to open first."""
+    return home.data_docs / "index.html"
+
+
+def site_index(home: Home) -> Path:
+    """Great Expectations' own index."""
     return home.data_docs / "uncommitted" / "data_docs" / "local_site" / "index.html"
 
 
@@ -57,7 +64,8 @@ def build(source: str, run_date: date, frames: Mapping[str, tuple[pd.DataFrame, 
         if _forget_old_runs(context):
             context.clean_data_docs()
         context.build_data_docs()
-    return index_page(home)
+        store = context.validation_results_store
+        return data_docs_overview.write(index_page(home), site_index(home), [(key, store.get(key)) for key in store.list_keys()])
 
 
 def _forget_old_runs(context: Any) -> bool:
