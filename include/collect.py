@@ -351,7 +351,10 @@ def _gaps_of(account: Account, parsed: _Parsed, order: Order) -> list[Gap]:
 
 
 def _answered_subjects(account: Account, parsed: _Parsed, order: Order) -> list[tuple[str | None, str]]:
-    """Object type and subject: '*' and what was asked for on pages that were of use. A subject with a gap is not collected, whatever else was answered."""
+    """Object type and subject: '*' and what was asked for on pages that were of use.
+
+    A subject with a gap is not collected, whatever else was answered.
+    """
     useful = [page for page in parsed.pages if page.account_id == account.account_id and "error" not in page.context]
     named = (
         (_object_type(name, page.context.get("object_type"), order), name)

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from expectations.rules import UNMAPPED_FIELD, field_name
 from include import accepted
+from include.quarantine_ledger import QUARANTINED
 from include.records import RECORD_KINDS
 from include.settings import Home
 
@@ -89,8 +90,11 @@ class RunReport:
 
     @property
     def failed(self) -> tuple[str, ...]:
-        """Forces of which an account or its list of posts could not be had, and planned accounts nobody asked for."""
-        whole = [str(gap) for gap in self.gaps if gap.subject in WHOLE_ACCOUNT_SUBJECTS]
+        """Forces of which an account or its list of posts could not be had, and planned accounts nobody asked for.
+
+        What the gate held back is in `quarantined` and `stopped`.
+        """
+        whole = [str(gap) for gap in self.gaps if gap.subject in WHOLE_ACCOUNT_SUBJECTS and gap.cause != QUARANTINED]
         return (*whole, *(f"{name}: not collected" for name in self.not_attempted))
 
     def by_kind(self) -> dict[str, dict[str, int]]:
@@ -226,13 +230,23 @@ def _unmapped(observations: pa.Table, current: set[tuple[str, str]]) -> Iterator
             yield field_name(*(row[part] for part in parts))
 
 
+def _closes(collected: dict[str, Any], earlier: dict[str, Any]) -> bool:
+    """Whether a later attempt that had a subject of a whole account closes an earlier hole about one of its posts."""
+    same = all(collected[name] == earlier[name] for name in ("force_id", "account_id", "subject"))
+    is_later = earlier["recorded_at"] is None or earlier["recorded_at"] < collected["recorded_at"]
+    return earlier["object_id"] is not None and same and is_later and collected["object_type"] in (None, earlier["object_type"])
+
+
 def _gaps(attempts: Iterable[dict[str, Any]]) -> tuple[tuple[GapCount, ...], set[str]]:
     """Open gaps (the latest attempt on a subject decides) and the accounts that were attempted at all."""
     latest: dict[tuple[Any, ...], dict[str, Any]] = {}
     attempted: set[str] = set()
     # no time sorts before any time
     for row in sorted(attempts, key=lambda row: (row["recorded_at"] is not None, row["recorded_at"])):
-        latest[(row["force_id"], row["account_id"], row["object_id"], row["subject"])] = row
+        if row["outcome"] == "collected" and row["object_id"] is None:
+            for key in [key for key, earlier in latest.items() if _closes(row, earlier)]:
+                del latest[key]
+        latest[(row["force_id"], row["account_id"], row["object_type"], row["object_id"], row["subject"])] = row
         attempted.add(row["account_id"])
     details: dict[tuple[str | None, str, str], list[str | None]] = {}
     for row in latest.values():

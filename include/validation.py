@@ -27,6 +27,7 @@ from expectations.survey_answer import RESPONDENT
 from include import accepted
 from include import data_docs as docs
 from include import registry as registry_module
+from include.quarantine_ledger import HELD_KINDS, with_held_back
 from include.records import ALL_KINDS, LEDGER_KINDS, RECORD_KINDS, to_table
 from include.registry import Registry
 from include.run_report import BATCH_STOPPED, RunNotClean, RunReport, read_report, require_clean
@@ -106,9 +107,8 @@ def _validate(source: str, run_date: date, ingests: list[Ingest], with_docs: boo
     batch_rules = batch.rules()
     reasons = _stopped(batches, batch_rules)
     with accepted.merging(home):
-        for kind in RECORD_KINDS:
-            _merge_kind(kind, judged.get(kind), collected, reasons, source, run_date, home)
-        _merge_ledger(ingests, batches, reasons, source, run_date, home, registry)
+        held = {kind: _merge_kind(kind, judged.get(kind), collected, reasons, source, run_date, home) for kind in RECORD_KINDS}
+        _merge_ledger(ingests, batches, reasons, held, source, run_date, home, registry)
     if not with_docs or not collected:
         return None
     frames: dict[str, tuple[pd.DataFrame, list[Rule]]] = {kind: (rows.frame, rows.rules) for kind, rows in judged.items()}
@@ -279,8 +279,11 @@ def _stopped(batches: pd.DataFrame, rules: list[Rule]) -> dict[int, str]:
 
 def _merge_kind(
     kind: str, rows: Judged | None, ingests: list[Ingest], reasons: dict[int, str], source: str, run_date: date, home: Home
-) -> None:
-    """Rows of one kind into accepted and quarantine. None: the run has none, but an earlier parse of its ingests may have had."""
+) -> pa.Table:
+    """Rows of one kind into accepted and quarantine. None: the run has none, but an earlier parse of its ingests may have had.
+
+    Returns the quarantined ones.
+    """
     ids = [ingest.ingest_id for ingest in ingests]
     good = RECORD_KINDS[kind].record_schema.empty_table()
     quarantined = accepted.quarantine_schema(kind).empty_table()
@@ -292,6 +295,7 @@ def _merge_kind(
         quarantined = _quarantined(rows, np.flatnonzero(is_bad | is_stopped), ingests, reasons, source, run_date)
     accepted.merge_quarantine(kind, source, run_date, quarantined, home, ids)
     accepted.merge(kind, source, run_date, good, home, ids)
+    return quarantined
 
 
 def _quarantined(
@@ -329,15 +333,19 @@ def _merge_ledger(
     ingests: list[Ingest],
     batches: pd.DataFrame,
     reasons: dict[int, str],
+    held: dict[str, pa.Table],
     source: str,
     run_date: date,
     home: Home,
     registry: Registry,
 ) -> None:
-    for kind in ("plan", "collection"):
-        tables = [ingest.tables[kind] for ingest in ingests if kind in ingest.tables]
-        accepted.merge(kind, source, run_date, pa.concat_tables([LEDGER_KINDS[kind].record_schema.empty_table(), *tables]), home)
     collected = [ingest for ingest in ingests if ingest.batch != PLAN_BATCH]
+    plans = [ingest.tables["plan"] for ingest in ingests if "plan" in ingest.tables]
+    attempts = [
+        _attempts(ingest, reasons.get(position), held, source, run_date, registry) for position, ingest in enumerate(collected)
+    ]
+    for kind, tables in (("plan", plans), ("collection", attempts)):
+        accepted.merge(kind, source, run_date, pa.concat_tables([LEDGER_KINDS[kind].record_schema.empty_table(), *tables]), home)
     rows = []
     for row in batches.to_dict("records"):
         ingest, is_stopped = collected[row["position"]], row["position"] in reasons
@@ -365,6 +373,28 @@ def _merge_ledger(
         )
     ids = {ingest.ingest_id for ingest in collected}
     accepted.merge("conservation", source, run_date, to_table("conservation", rows), home, ids)
+
+
+def _attempts(
+    ingest: Ingest, stopped: str | None, held: dict[str, pa.Table], source: str, run_date: date, registry: Registry
+) -> pa.Table:
+    """An ingest's rows of kind `collection`, and what the gate held back. Files have no accounts, and no such rows."""
+    rows = ingest.tables.get("collection", LEDGER_KINDS["collection"].record_schema.empty_table())
+    platform = ingest.manifest.get("platform")
+    if platform is None:
+        return rows
+    common = {
+        "source": source,
+        "platform": platform,
+        "force_id": ingest.batch,
+        "run_date": run_date,
+        "ingest_id": ingest.ingest_id,
+        "observed_at": _last_observed(ingest),
+        "is_simulated": ingest.manifest.get("is_simulated"),
+    }
+    own = {kind: held[kind].filter(pc.equal(held[kind].column("ingest_id"), ingest.ingest_id)).to_pylist() for kind in HELD_KINDS}
+    accounts = [each.account_id for each in registry.open_accounts(platform, run_date) if each.force_id == ingest.batch]
+    return with_held_back(rows, own, common, accounts, stopped)
 
 
 def _last_observed(ingest: Ingest) -> Any:
