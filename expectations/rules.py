@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from include.registry import Registry
-from include.settings import LONDON, longest_backfill_days
+from include.settings import observation_bounds
 
 if TYPE_CHECKING:
     from great_expectations.expectations import Expectation
@@ -23,9 +23,6 @@ EARLIEST = pd.Timestamp(2004, 1, 1)
 
 CLOCK_TOLERANCE = pd.Timedelta(days=1)
 """How far after its observation a time may lie: platforms' days and clocks run ahead of UTC by less than this."""
-
-OBSERVED_EARLIER = pd.Timedelta(hours=1)
-"""How far before the first instant of its run date (London) an answer may be dated: a platform's clock may be slow."""
 
 ONE_ATTEMPT = pd.Timedelta(days=2)
 """How far an answer's date may lie from those of the same ingest: one attempt at one batch takes minutes."""
@@ -69,12 +66,13 @@ class Facts:
     single_questions: frozenset[str]
     options: frozenset[str]  # question/option
     watched: frozenset[str]  # channel/series
-    longest_backfill_days: int
+    observed_between: tuple[pd.Timestamp, pd.Timestamp]  # UTC, without its zone
     watched_as: frozenset[str]  # channel/series/period/stock or channel/series/period/flow
 
     @classmethod
     def of(cls, registry: Registry, platform: str | None, run_date: date) -> Facts:
         tables = registry.tables
+        earliest, latest = observation_bounds(run_date)
         single = frozenset(row["question_code"] for row in tables["survey_questions"] if row["question_type"] == "single")
         options = {f"{row['question_code']}/{row['option_code']}" for row in tables["survey_options"]}
         return cls(
@@ -87,7 +85,7 @@ class Facts:
                 for row in registry.accounts
                 if row.platform == platform and any(row.is_valid(run_date + timedelta(days=days)) for days in (-1, 0, 1))
             ),
-            longest_backfill_days=longest_backfill_days(),
+            observed_between=(pd.Timestamp(earliest).tz_localize(None), pd.Timestamp(latest).tz_localize(None)),
             mapped_fields=frozenset(
                 field_name(*row.field_key) for row in registry.metric_map if row.platform == platform and row.is_valid(run_date)
             ),
@@ -207,12 +205,11 @@ def observed(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
     No clock is asked: the run date bounds it, and the answers of the same ingest, which came within minutes.
     """
     moments = frame["observed_at"]
-    start = pd.Timestamp(facts.run_date, tz=LONDON).tz_convert("UTC").tz_localize(None)
-    days = facts.longest_backfill_days
-    is_outside = (moments < start - OBSERVED_EARLIER) | (moments >= start + pd.Timedelta(days=days + 1))
+    earliest, latest = facts.observed_between
+    is_outside = (moments < earliest) | (moments >= latest)
     usual = moments.mask(is_outside).groupby(frame["ingest_id"]).transform("median")
     is_apart = (moments - usual).abs() > ONE_ATTEMPT
-    odd = pd.Series(f"is before the run date {facts.run_date} or more than {days} days after it", frame.index)
+    odd = pd.Series(f"is before the run date {facts.run_date} or after {latest:%Y-%m-%d}, the end of any backfill", frame.index)
     apart = pd.Series(f"is more than {ONE_ATTEMPT.days} days from the other answers of its ingest", frame.index)
     return frame.assign(_observed_odd=odd.where(is_outside, apart.where(is_apart)))
 

@@ -117,6 +117,8 @@ class HttpClient:
         self._session.headers["Accept"] = "application/json"
         self._session.trust_env = urlsplit(self._base_url).hostname not in ("127.0.0.1", "localhost", "::1")
         self.requests_made = 0
+        self.reset_seconds: float | None = None
+        """The longest wait that a platform named and that was left to the caller; None: no request ended so."""
 
     def get(
         self,
@@ -153,6 +155,8 @@ class HttpClient:
             retry_error_callback=lambda state: None,
         )(once)
         last = attempts[-1]
+        if isinstance(last.error, Throttled) and last.error.reset_seconds is not None:
+            self.reset_seconds = max(self.reset_seconds or 0.0, last.error.reset_seconds)
         earlier = [_in_context(attempt.page, superseded="true") for attempt in attempts[:-1] if attempt.page]
         return Answer((*earlier, *((last.page,) if last.page else ())), last.body, last.error)
 

@@ -10,6 +10,7 @@ import json
 import logging
 import shutil
 import time
+import traceback
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,11 +24,11 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 
 import extractors
-from extractors.base import Access, Account, ApiSource, Drop, FileSource, Gap, Order, Page, RowBatch, Source, SourceError
+from extractors.base import Access, Account, ApiSource, Drop, FileSource, Gap, Order, Page, RowBatch, Source, SourceError, Throttled
 from extractors.redaction import REDACTION_VERSION
 from include import credentials, landing, registry
 from include.records import batch_to_table, to_table
-from include.settings import Home, run_instant
+from include.settings import Home, observation_bounds, run_instant
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +121,7 @@ def collect_force(
 
     access: where and with what to ask; by default from the connection named like the source. Raises KeyError for a force
     without an open account, CredentialsMissing, and, after all that could be had is landed and recorded, the first
-    non-retryable SourceError, else the first retryable one.
+    non-retryable SourceError, else a Throttled with the longest reset that was named, else the first retryable one.
     """
     from extractors.http import HttpClient
 
@@ -146,7 +147,7 @@ def collect_force(
         "%s %s: %d accounts, %d pages, %s, %d gaps",
         source, force_id, len(accounts), landed.pages, _shown(collected.rows), collected.gaps,
     )  # fmt: skip
-    error = _failure(parsed.gaps)
+    error = _failure(parsed.gaps, client.reset_seconds)
     if error is not None:
         raise error
     return collected
@@ -187,17 +188,34 @@ def _only_attempt(home: Home, source: str, batch: str) -> FileLock:
 
 
 def _fetch(source: ApiSource, client: Any, order: Order) -> Iterator[Page | Gap]:
-    """What the source yields. A SourceError that it lets through becomes a gap of the accounts that it had not finished."""
+    """What the source yields. Whatever it lets through becomes a gap of the accounts that it had not finished: what came before
+    is kept, and collect_force ends with that gap's error."""
     seen: dict[str | None, None] = {}
+    pages, endpoint = 0, "any answer"
     try:
         for item in source.fetch(client, order):
             seen[item.account_id] = None
+            if isinstance(item, Page):
+                pages, endpoint = pages + 1, item.endpoint
             yield item
+        return
     except SourceError as error:
-        last = next(reversed(seen), None)
-        for account in order.accounts:
-            if account.account_id == last or account.account_id not in seen:
-                yield Gap(account.account_id, "*", error.cause, str(error))
+        cause, detail = error.cause, str(error)
+    except Exception as error:
+        cause, detail = "outage", _unexpected(error, f"{order.force_id}: after page {pages} ({endpoint})")
+    last = next(reversed(seen), None)
+    for account in order.accounts:
+        if account.account_id == last or account.account_id not in seen:
+            yield Gap(account.account_id, "*", cause, detail)
+
+
+def _unexpected(error: Exception, place: str) -> str:
+    """Tells the kind of an error and where it came from, in the log with all its frames. Not its message, which may quote a URL."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
+    detail = f"{place}: unexpected {type(error).__name__} in {where}"
+    log.error("%s\n%s", detail, "".join(traceback.format_list(frames)))
+    return detail
 
 
 # --- landed file → records ---
@@ -214,7 +232,17 @@ def _parse(source: Source, path: Path, force_id: str | None) -> _Parsed:
         parsed.pages.append(replace(item, body=""))
         if "error" in item.context:
             continue
-        parsed.landed.update(source.count(item))
+        try:
+            landed, records = source.count(item), list(source.parse(item))
+        except Exception as error:
+            if force_id is None:
+                raise  # a file is kept or refused as a whole
+            detail = _unexpected(error, f"{force_id}: page {len(parsed.pages)} ({item.endpoint})")
+            subjects = [name for name in item.context.get("subjects", "").split(",") if name]
+            object_type = item.context.get("object_type")
+            parsed.gaps += [Gap(item.account_id, each, "outage", detail, None, object_type) for each in subjects or ["*"]]
+            continue
+        parsed.landed.update(landed)
         common = {
             "source": source.name,
             "platform": source.platform,
@@ -225,7 +253,7 @@ def _parse(source: Source, path: Path, force_id: str | None) -> _Parsed:
             "raw_sha256": item.sha256,
             "is_simulated": item.is_simulated,
         }
-        for record in source.parse(item):
+        for record in records:
             if isinstance(record, Gap):
                 parsed.gaps.append(record)
             elif isinstance(record, Drop):
@@ -254,7 +282,7 @@ def _record(
 ) -> Collected:
     tables = {kind: pa.concat_tables(parts) for kind, parts in parsed.tables.items()}
     rows = {kind: tables[kind].num_rows if kind in tables else 0 for kind in dict.fromkeys((*source.kinds, *tables))}
-    observed = [page.observed_at for page in parsed.pages]
+    observed = _plausible_times(parsed.pages)
     manifest = {
         "source": source.name,
         "platform": source.platform,
@@ -276,6 +304,16 @@ def _record(
     folder = _records_folder(home, source.name, run_date, batch, landed.ingest_id)
     _write_records(folder, {**tables, **ledgers}, manifest)
     return Collected(source.name, batch, run_date, landed.ingest_id, requests, rows, len(parsed.gaps), folder)
+
+
+def _plausible_times(pages: Iterable[Page]) -> list[datetime]:
+    """When the pages were observed, without dates that the gate does not believe either (rule observed_at_implausible)."""
+    times = []
+    for page in pages:
+        earliest, latest = observation_bounds(page.run_date)
+        if earliest <= page.observed_at < latest:
+            times.append(page.observed_at)
+    return times
 
 
 def _records_folder(home: Home, source: str, run_date: date, batch: str, ingest_id: str) -> Path:
@@ -309,7 +347,7 @@ def _ledger(parsed: _Parsed, source: ApiSource, order: Order, ingest_id: str) ->
     is_simulated = any(page.is_simulated for page in parsed.pages)
     rows = []
     for account in order.accounts:
-        times = [page.observed_at for page in parsed.pages if page.account_id == account.account_id]
+        times = _plausible_times(page for page in parsed.pages if page.account_id == account.account_id)
         common = {
             "source": source.name,
             "platform": source.platform,
@@ -370,15 +408,21 @@ def _simulated_accounts(platform: str) -> frozenset[str]:
     return frozenset(row["account_id"] for row in rows if row["platform"] == platform and row["is_simulated"] == "true")
 
 
-def _failure(gaps: list[Gap]) -> SourceError | None:
-    """The error that a force's part of a run ends with: the first that no retry mends, else the first that one may mend."""
-    errors = []
+def _failure(gaps: list[Gap], reset_seconds: float | None) -> SourceError | None:
+    """The error that a force's part of a run ends with: the first that no retry mends, else a throttle, else the first.
+
+    reset_seconds: the longest wait that a throttle named. It goes with the error, so that no retry comes before it.
+    """
+    errors: list[SourceError] = []
     for gap in gaps:
         worth_it = gap.cause in WORTH_ANOTHER_ATTEMPT and gap.object_id is None
         if gap.subject in WHOLE_ACCOUNT_SUBJECTS or worth_it:
             kind = _error_class(gap.cause)
-            errors.append(kind(f"account {gap.account_id}, {gap.subject}: {gap.detail}"))
-    return next((error for error in errors if not error.retryable), errors[0] if errors else None)
+            message = f"account {gap.account_id}, {gap.subject}: {gap.detail}"
+            errors.append(Throttled(message, reset_seconds) if kind is Throttled else kind(message))
+    lasting = [error for error in errors if not error.retryable]
+    throttles = [error for error in errors if isinstance(error, Throttled)]
+    return next(iter([*lasting, *throttles, *errors]), None)
 
 
 def _error_class(cause: str) -> type[SourceError]:

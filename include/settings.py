@@ -33,6 +33,13 @@ def longest_backfill_days() -> int:
     return int(os.environ.get("INSIGHT_LONGEST_BACKFILL_DAYS") or DEFAULT_LONGEST_BACKFILL_DAYS)
 
 
+def observation_bounds(run_date: date) -> tuple[datetime, datetime]:
+    """Between which instants an answer of a run may be dated: from the day's first in London, less an hour for slow clocks, to
+    the end of the longest backfill (UTC). No clock is asked: the simulator's, and a backfill's, may lie anywhere."""
+    start = datetime.combine(run_date, time(), tzinfo=LONDON).astimezone(UTC)
+    return start - timedelta(hours=1), start + timedelta(days=longest_backfill_days() + 1)
+
+
 def run_instant(run_date: date) -> datetime:
     """The planned instant of collection for a run date (UTC)."""
     return datetime.combine(run_date, RUN_TIME)

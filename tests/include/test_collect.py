@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import extractors
-from extractors.base import Access, ApiSource, BadFile, Gap, Outage, PermissionMissing, Secret, SourceField, TokenExpired
+from extractors.base import Access, ApiSource, BadFile, Gap, Outage, PermissionMissing, Secret, SourceField, Throttled, TokenExpired
 from include import collect, landing, registry
 from include.collect import Collected, collect_file, collect_force, plan
 from include.credentials import CredentialsMissing
@@ -253,6 +253,138 @@ def test_one_name_of_a_number_of_accounts_and_of_posts_is_two_subjects(home: Hom
         ("account", "views", "permission"),
         ("post", "reach", "permission"),
     }
+
+
+def test_an_unexpected_error_in_a_source_keeps_what_came_and_names_force_page_and_endpoint(
+    home: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(type(extractors.source("facebook"))):  # type: ignore[misc]
+        def fetch(self, client: Any, order: Any) -> Iterator[Any]:
+            answer = client.get("account", f"v26.0/{order.accounts[0].account_id}", account_id=order.accounts[0].account_id)
+            yield from answer.pages
+            raise OverflowError(f"http://x?access_token={TOKEN}")
+
+    monkeypatch.setattr(extractors, "SOURCES", (Broken(),))
+    with pytest.raises(Outage, match=r"gwent: after page 1 \(account\): unexpected OverflowError in test_collect\.py") as raised:
+        run(home)
+    assert outcomes(only_records(home))["*", None] == "outage"
+    assert manifest(only_records(home))["rows"]["account"] == 1
+    assert "raise OverflowError" in caplog.text, "the frames are in the log"
+    assert TOKEN not in caplog.text.replace("{TOKEN}", "") + str(raised.value)
+
+
+def test_a_page_that_cannot_be_parsed_costs_only_itself(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(type(extractors.source("facebook"))):  # type: ignore[misc]
+        def parse(self, page: Any) -> Iterator[Any]:
+            for number, row in enumerate(super().parse(page)):
+                if page.endpoint == "published_posts" and number == 1:
+                    raise RecursionError
+                yield row
+
+    monkeypatch.setattr(extractors, "SOURCES", (Broken(),))
+    with pytest.raises(Outage, match=r"posts: gwent: page 2 \(published_posts\): unexpected RecursionError"):
+        run(home)
+    found = outcomes(only_records(home))
+    assert (found["posts", None], found["followers_count", None], found["page_follows", None]) == (
+        "outage",
+        "collected",
+        "collected",
+    )
+    counted = manifest(only_records(home))
+    assert counted["rows"]["post"] == counted["landed"]["post"] == 0
+    assert counted["rows"]["observation"] == counted["landed"]["observation"] > 0
+
+
+def odd(asked: Asked, endpoint: str, **more: Any) -> Any:
+    body = graph(asked)
+    if endpoint == "posts" and asked.path.endswith("/published_posts"):
+        return {"data": [{**body["data"][0], **more.get("post", {})}], **more.get("body", {})}
+    if endpoint == "insights" and asked.path.endswith("/insights"):
+        return {"data": [{"name": "page_follows", "period": "day", "values": [{"value": 1, **more}]}]}
+    return body
+
+
+@pytest.mark.parametrize(
+    ("script", "subject"),
+    [
+        pytest.param(lambda asked: odd(asked, "posts", body={"paging": {"next": "http://[bad"}}), "posts", id="next link"),
+        pytest.param(lambda asked: odd(asked, "posts", body={"paging": {"next": "/x?after=\ud83d"}}), "posts", id="surrogate"),
+        pytest.param(lambda asked: odd(asked, "posts", body={"paging": {"next": "/x\ud83d"}}), "posts", id="surrogate in path"),
+        pytest.param(
+            lambda asked: Reply({"error": {"code": {}}}, 400) if asked.path.endswith("/published_posts") else graph(asked),
+            "posts",
+            id="error code",
+        ),
+        pytest.param(
+            lambda asked: (
+                Reply({}, date="Fri, 31 Dec 9999 23:59:59 -2300") if asked.path.endswith("/published_posts") else graph(asked)
+            ),
+            "posts",
+            id="date",
+        ),
+        pytest.param(lambda asked: odd(asked, "posts", post={"created_time": "9999-12-31T23:59:59-0800"}), None, id="created"),
+        pytest.param(lambda asked: odd(asked, "insights", end_time="0001-01-01T00:00:00+0000"), None, id="end time"),
+    ],
+)
+def test_an_odd_value_costs_no_more_than_its_part(home: Home, script: Callable[[Asked], Any], subject: str | None) -> None:
+    if subject:
+        with pytest.raises(Outage, match=f", {subject}: "):
+            run(home, script)
+    else:
+        run(home, script)
+    found = outcomes(only_records(home))
+    assert found["followers_count", None] == "collected"
+    assert [gap for (gap, _), outcome in found.items() if gap == subject] == [subject] * (subject is not None)
+    followers = [row["value"] for row in table(only_records(home), "observation") if row["source_field"] == "followers_count"]
+    assert followers == [48210.0]
+
+
+def test_a_throttle_carries_the_longest_reset_that_was_named(home: Home) -> None:
+    first, second = account_ids("west-midlands")
+    minutes = {first: 30, second: 50}
+
+    def script(asked: Asked) -> Any:
+        usage = {"1": [{"estimated_time_to_regain_access": minutes[asked.path.split("/")[2]]}]}
+        body = {"error": {"message": "(#32) limit", "code": 32}}
+        return Reply(body, 403, headers={"X-Business-Use-Case-Usage": json.dumps(usage)})
+
+    with pytest.raises(Throttled) as raised:
+        run(home, script, "west-midlands")
+    assert raised.value.reset_seconds == 50 * 60
+
+
+def test_an_endless_reset_is_a_day_and_a_retry_can_be_planned(home: Home) -> None:
+    from include.dag_defaults import LONGEST_DELAY, RETRY_POLICY
+
+    usage = '{"1":[{"estimated_time_to_regain_access":Infinity}]}'
+    answer = Reply({"error": {"code": 4}}, 403, headers={"X-Business-Use-Case-Usage": usage})
+    with pytest.raises(Throttled) as raised:
+        run(home, lambda _: answer)
+    assert raised.value.reset_seconds == 24 * 3600
+    assert RETRY_POLICY.evaluate(raised.value, 1, 3).retry_delay == LONGEST_DELAY
+
+
+def test_a_throttle_is_waited_for_before_an_outage_is_tried_again(home: Home) -> None:
+    first, _ = account_ids("west-midlands")
+
+    def script(asked: Asked) -> Any:
+        if first in asked.path or first in asked.query.get("ids", ""):
+            return Reply(b"<html>") if asked.path.endswith("/published_posts") else graph(asked)
+        return Reply({"error": {"code": 4}}, 403, headers={"Retry-After": "900"})
+
+    with pytest.raises(Throttled) as raised:
+        run(home, script, "west-midlands")
+    assert raised.value.reset_seconds == 900
+
+
+def test_a_date_of_2099_is_not_the_time_of_the_ingest(home: Home) -> None:
+    def script(asked: Asked) -> Any:
+        body = graph(asked)
+        return Reply(body, date="Fri, 02 Jan 2099 21:00:04 GMT") if asked.path.endswith("/published_posts") else body
+
+    folder = run(home, script).records
+    assert manifest(folder)["last_observed_at"] == "2026-11-02T21:00:04+00:00"
+    assert {row["observed_at"] for row in table(folder, "collection")} == {datetime(2026, 11, 2, 21, 0, 4, tzinfo=UTC)}
 
 
 def test_an_account_without_answer_and_reason_is_not_collected(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
