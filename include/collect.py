@@ -27,6 +27,7 @@ import extractors
 from extractors.base import Access, Account, ApiSource, Drop, FileSource, Gap, Order, Page, RowBatch, Source, SourceError, Throttled
 from extractors.redaction import REDACTION_VERSION
 from include import credentials, landing, registry
+from include.inbox import fingerprint, require_unchanged
 from include.records import batch_to_table, to_table
 from include.settings import Home, observation_bounds, run_instant
 
@@ -158,7 +159,8 @@ def collect_file(
 ) -> Collected:
     """Read one file, land it redacted, and write its records. The batch is the file's name.
 
-    observed_at: when the file was had; by default the run's planned instant. Raises BadFile, and then nothing is kept.
+    observed_at: when the file was had; by default the run's planned instant. Raises BadFile, or FileStillChanging where the file
+    is not finished, and then nothing is kept.
     """
     home = home or Home.current()
     files = extractors.source(source)
@@ -166,12 +168,19 @@ def collect_file(
         raise TypeError(f"{source} is not a source of files")
     moment = observed_at or run_instant(run_date)
     with _only_attempt(home, source, path.name):
-        items = files.read(path, run_date, moment)
+        items = _unless_changed(files.read(path, run_date, moment), path)
         landed = landing.write(items, home.landing / source / run_date.isoformat() / path.name)
         parsed = _parse(files, landed.path, None)
         collected = _record(files, parsed, landed, home, run_date, path.name, 0, {}, file=path.name)
     log.info("%s %s: %s, %d gaps", source, path.name, _shown(collected.rows), collected.gaps)
     return collected
+
+
+def _unless_changed(items: Iterable[Page | Gap], path: Path) -> Iterator[Page | Gap]:
+    """What was read from a file. Raises FileStillChanging before the end where the file is no longer what it was at the start."""
+    before = fingerprint(path)
+    yield from items
+    require_unchanged(path, before)
 
 
 def _api_source(name: str) -> ApiSource:
@@ -184,7 +193,8 @@ def _api_source(name: str) -> ApiSource:
 def _only_attempt(home: Home, source: str, batch: str) -> FileLock:
     """One attempt at a batch at a time: another one would take its unfinished file for the leftover of a crash."""
     home.locks.mkdir(parents=True, exist_ok=True)
-    return FileLock(home.locks / f"collect-{source}-{batch}.lock")
+    # hashed: a batch of files is a file's name, which may be as long as a name can be
+    return FileLock(home.locks / f"collect-{source}-{hashlib.sha256(batch.encode()).hexdigest()[:20]}.lock")
 
 
 def _fetch(source: ApiSource, client: Any, order: Order) -> Iterator[Page | Gap]:

@@ -1,9 +1,18 @@
-"""File drops: `var/inbox/<source>/`. A file that was collected goes to `processed/`, one that cannot be read to `rejected/`."""
+"""File drops: `var/inbox/<source>/`. A file that was collected goes to `processed/`, one that cannot be read to `rejected/`.
+
+A file that is still being written is left alone: one that a process holds open for writing or touched a moment ago is not
+taken, and one that changes while it is read leaves no records and stays where it is.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
+import os
 import shutil
+import signal
 import time
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,47 +26,117 @@ if TYPE_CHECKING:
 SETTLED_SECONDS = 10
 UNFINISHED = (".part", ".tmp", ".crdownload", ".filepart")
 
+LONGEST_NAME = 180
+"""Bytes of a file's name: with a number and `.reason.txt` behind it, it must still be a name (255)."""
+
+
+class FileStillChanging(RuntimeError):
+    """A file changed while it was read. It stays in the inbox, without records, and is taken by the next run."""
+
 
 def new_files(source: str, home: Home | None = None) -> list[str]:
-    """Names of the files waiting, sorted. Not those still being written: hidden, named as a part, or touched a moment ago."""
+    """Names of the files waiting, sorted. Not those still being written: hidden, named as a part, open, or touched a moment ago.
+
+    A name that cannot be used (not UTF-8, or too long) is given as `label` writes it; collect_dropped rejects such a file.
+    """
     folder = (home or Home.current()).inbox / source
     folder.mkdir(parents=True, exist_ok=True)
     settled = time.time() - SETTLED_SECONDS
     return sorted(
-        path.name
+        label(path)
         for path in folder.iterdir()
-        if path.is_file() and not path.name.startswith(".") and path.suffix not in UNFINISHED and path.stat().st_mtime < settled
+        if path.is_file()
+        and not path.name.startswith(".")
+        and path.suffix not in UNFINISHED
+        and path.stat().st_mtime < settled
+        and not is_being_written(path)
     )
 
 
+def label(path: Path) -> str:
+    """A file's name as it goes through logs, JSON and other names: itself, where it can; else its readable part and a hash."""
+    raw = os.fsencode(path.name)
+    with suppress(UnicodeDecodeError):
+        raw.decode("utf-8")
+        if len(raw) <= LONGEST_NAME:
+            return path.name
+    readable = "".join(sign if sign.isascii() and sign.isprintable() else "_" for sign in path.name[:60])
+    return f"{readable}-{hashlib.sha256(raw).hexdigest()[:12]}"
+
+
+def is_being_written(path: Path) -> bool:
+    """Whether a process has the file open for writing. False where the system cannot tell (not Linux, another owner's file)."""
+    if not hasattr(fcntl, "F_SETLEASE"):
+        return False
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        # a read lease is refused while a writer has the file; a writer who comes in this instant waits, and SIGURG is ignored
+        fcntl.fcntl(handle, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return False
+
+
+def fingerprint(path: Path) -> tuple[int, int, str]:
+    """Size, time of change and SHA-256: two that are the same are of the same, finished file."""
+    status = path.stat()
+    with path.open("rb") as handle:
+        return status.st_size, status.st_mtime_ns, hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def require_unchanged(path: Path, before: tuple[int, int, str]) -> None:
+    """Raises FileStillChanging."""
+    if is_being_written(path) or fingerprint(path) != before:
+        raise FileStillChanging(f"{path.name}: the file is still being written; it stays in the inbox for the next run")
+
+
 def collect_dropped(source: str, name: str, run_date: date, home: Home | None = None) -> Collected:
-    """Collect one waiting file and put it away.
+    """Collect one waiting file, named as new_files names it, and put it away.
 
     A file that cannot be read as a whole is moved to `rejected/`, with the reason in a text file beside it, and BadFile goes on to
-    the caller. Any other error leaves the file where it is, to be tried again.
+    the caller. Any other error, FileStillChanging among them, leaves the file where it is, to be tried again.
     """
     from include.collect import collect_file
 
     home = home or Home.current()
-    path = home.inbox / source / name
+    folder = home.inbox / source
+    path = next((each for each in folder.iterdir() if label(each) == name), folder / name)
+    before = fingerprint(path)
     try:
-        collected = collect_file(source, path, run_date)
+        if path.name != name:
+            raise BadFile(
+                f"{name}: the file's name is not UTF-8, or longer than {LONGEST_NAME} bytes; give it a shorter, plain name"
+            )
+        collected = collect_file(source, path, run_date, home)
     except BadFile as bad:
-        moved = _put_away(path, "rejected")
+        require_unchanged(path, before)
+        moved = _put_away(path, "rejected", name)
         moved.with_name(f"{moved.name}.reason.txt").write_text(f"{bad}\n", encoding="utf-8")
         raise
-    _put_away(path, "processed")
+    try:
+        require_unchanged(path, before)
+    except FileStillChanging:
+        shutil.rmtree(collected.records)
+        raise
+    _put_away(path, "processed", name)
     return collected
 
 
-def _put_away(path: Path, folder: str) -> Path:
+def _put_away(path: Path, folder: str, name: str) -> Path:
     """Move into a folder beside it. A file of the same name that lies there already keeps its name, the new one is numbered."""
-    target = path.parent / folder / path.name
+    target = path.parent / folder / name
     target.parent.mkdir(exist_ok=True)
+    stem, suffix = target.stem, target.suffix
     number = 1
     while target.exists():
         number += 1
-        target = target.with_name(f"{path.stem}.{number}{path.suffix}")
+        target = target.with_name(f"{stem}.{number}{suffix}")
     return Path(shutil.move(path, target))
 
 

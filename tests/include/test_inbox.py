@@ -1,13 +1,16 @@
 """The inbox: which files are taken, and where they go."""
 
 import os
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import extractors
 from extractors.base import BadFile
-from include.inbox import collect_dropped, collect_shipped, new_files
+from include.inbox import FileStillChanging, collect_dropped, collect_shipped, is_being_written, new_files
 from include.settings import Home
 
 RUN_DATE = date(2026, 11, 2)
@@ -63,3 +66,80 @@ def test_only_a_source_that_ships_a_file_can_be_read_without_one() -> None:
 
     with pytest.raises(ValueError, match="ships no file"):
         collect_shipped(source("survey"), RUN_DATE)  # type: ignore[arg-type]
+
+
+def test_a_file_that_a_process_still_writes_is_left_alone_however_long_it_pauses(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    path = drop(home, "a.csv", "half of it")
+    with path.open("a"):
+        assert is_being_written(path)
+        assert new_files("survey", home) == []
+    with path.open():
+        assert new_files("survey", home) == ["a.csv"], "readers do no harm"
+
+
+def series() -> str:
+    shipped = getattr(extractors.source("signals_fediverse"), "shipped")  # noqa: B009
+    return "".join(shipped.read_text().splitlines(keepends=True)[:30])
+
+
+def written_while_read(monkeypatch: pytest.MonkeyPatch, when: str, again: str) -> None:
+    """The source of the test below is read as it is, and somebody writes to the file at a moment of the collection."""
+    real = extractors.source("signals_fediverse")
+
+    class Slow(type(real)):  # type: ignore[misc]
+        def read(self, path: Path, *more: Any) -> Iterator[Any]:
+            yield from super().read(path, *more)
+            if when == "read":
+                path.write_text(again)
+
+        def parse(self, page: Any) -> Iterator[Any]:
+            yield from super().parse(page)
+            if when == "parse":
+                next(iter(self.inbox.glob("*.csv"))).write_text(again)
+
+    source = Slow()
+    monkeypatch.setattr(extractors, "SOURCES", (source,))
+
+
+@pytest.mark.parametrize("when", ["read", "parse"])
+def test_a_file_that_changes_while_it_is_collected_leaves_no_records_and_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    home = Home(tmp_path)
+    whole = series()
+    half = whole[: len(whole) // 2].rpartition("\n")[0] + "\n"
+    path = home.inbox / "signals_fediverse" / "daily.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text(half)
+    with monkeypatch.context() as patch:
+        written_while_read(patch, when, whole)
+        setattr(extractors.SOURCES[0], "inbox", path.parent)  # noqa: B010
+        with pytest.raises(FileStillChanging, match=r"daily\.csv: the file is still being written; it stays"):
+            collect_dropped("signals_fediverse", "daily.csv", RUN_DATE, home)
+    assert path.read_text() == whole
+    assert not [each for each in home.records.rglob("*") if each.is_file()]
+    collected = collect_dropped("signals_fediverse", "daily.csv", RUN_DATE, home)
+    assert collected.rows == {"signal": 29 * 2}
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("name", ["survey_2026-autumn" + "x" * 220 + ".csv", os.fsdecode(b"survey_2026-autumn\xff.csv")])
+def test_a_name_that_cannot_be_used_is_rejected_and_does_not_come_back(tmp_path: Path, name: str) -> None:
+    home = Home(tmp_path)
+    drop(home, name, "x")
+    (waiting,) = new_files("survey", home)
+    assert waiting.isascii()
+    with pytest.raises(BadFile, match="name is not UTF-8, or longer than 180 bytes; give it a shorter, plain name"):
+        collect_dropped("survey", waiting, RUN_DATE, home)
+    assert new_files("survey", home) == []
+    rejected = sorted(path.name for path in (home.inbox / "survey" / "rejected").iterdir())
+    assert rejected == [waiting, f"{waiting}.reason.txt"]
+
+
+def test_a_long_name_that_is_still_a_name_is_collected(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    path = home.inbox / "signals_fediverse" / f"{'d' * 176}.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text(series())
+    assert collect_dropped("signals_fediverse", path.name, RUN_DATE, home).rows == {"signal": 29 * 2}
