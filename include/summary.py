@@ -69,9 +69,11 @@ def _metrics(marts: duckdb.DuckDBPyConnection) -> Iterator[str]:
         where month < (select date_trunc('month', max(as_of_date)) from marts.publications)
         """,
     )
-    yield f"\nEngland and Wales in {month:%B %Y} (simulated figures)" if month else "\nNo whole month yet"
     if month is None:
+        yield "\nNo whole month yet"
         return
+    simulated = _one(marts, "select bool_or(is_simulated) from marts.hmicfrs_metrics where month = ?", [month])
+    yield f"\nEngland and Wales in {month:%B %Y}{' (simulated figures)' if simulated else ''}"
     rows = marts.execute(
         """
         with figures as (
@@ -98,8 +100,8 @@ def _metrics(marts: duckdb.DuckDBPyConnection) -> Iterator[str]:
 def _wants(marts: duckdb.DuckDBPyConnection) -> Iterator[str]:
     rows = marts.execute(
         """
-        select category_name, want_share, want_ci_low, want_ci_high, want_base_n, want_status, wave
-        from marts.expectation_gap inner join marts.dim_content_category using (category_code)
+        select category_name, want_share, want_ci_low, want_ci_high, want_base_n, want_status, wave, gap.is_simulated
+        from marts.expectation_gap as gap inner join marts.dim_content_category using (category_code)
         where force_id = 'national' and audience = 'all' and want_share is not null
             and wave = (select max(wave) from marts.expectation_gap where want_share is not null)
         order by want_share desc
@@ -108,9 +110,10 @@ def _wants(marts: duckdb.DuckDBPyConnection) -> Iterator[str]:
     if not rows:
         yield "\nWhat the public wants: no survey yet"
         return
-    yield f"\nWhat the public wants from police social media (simulated survey {rows[0][6]}, {rows[0][4]:,} answers)"
+    survey = f"{'simulated ' if rows[0][7] else ''}survey {rows[0][6]}, {rows[0][4]:,} answers"
+    yield f"\nWhat the public wants from police social media ({survey})"
     width = max(len(row[0]) for row in rows)
-    for name, share, low, high, _base, status, _wave in rows:
+    for name, share, low, high, _base, status, *_ in rows:
         bar = "█" * round(share * BAR_WIDTH)
         marked = "" if status == "ok" else f"  {status}"
         yield f"  {name:<{width}}  {bar:<{BAR_WIDTH}} {share:6.1%}  ({low:.1%} to {high:.1%}){marked}"
@@ -118,20 +121,21 @@ def _wants(marts: duckdb.DuckDBPyConnection) -> Iterator[str]:
 
 
 def _trends(marts: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    yield "\nHorizon: the fediverse (real series, 2018 to 2020)"
+    yield "\nHorizon: which channels are rising"
     rows = marts.execute(
         """
-        select series, unit, n_periods, first_period_start, last_period_start, step_date, step_size,
+        select channel, is_simulated, series, unit, n_periods, first_period_start, last_period_start, step_date, step_size,
             sens_slope_per_week, growth_ratio, direction, status
-        from marts.horizon_trends where not is_simulated order by channel, series desc
+        from marts.horizon_trends order by is_simulated, channel, series desc
         """
     ).fetchall()
-    for series, unit, weeks, first, last, step_date, step_size, slope, growth, direction, status in rows:
+    for channel, simulated, series, unit, weeks, first, last, step_date, step_size, slope, growth, direction, status in rows:
+        named = f"{channel}, {series} ({'simulated' if simulated else 'real series'})"
         if slope is None:
-            yield f"  {series}: {status}"
+            yield f"  {named}: {status}"
             continue
         step = f"a step of {step_size:+,.0f} on {step_date:%d %B %Y}, taken out" if step_date else "no step"
-        yield f"  {series}: {direction}, {slope:+,.0f} {unit} a week, {growth:.2f} times as many at the end; {step}"
+        yield f"  {named}: {direction}, {slope:+,.0f} {unit} a week, {growth:.2f} times as many at the end; {step}"
         yield f"    weekly from {first} to {last}, {weeks} weeks"
 
 
@@ -207,5 +211,5 @@ def _worst(statuses: list[str]) -> str:
     return f"partial ({', '.join(kept)})"
 
 
-def _one(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
-    return connection.execute(query).fetchall()[0][0]
+def _one(connection: duckdb.DuckDBPyConnection, query: str, parameters: list[Any] | None = None) -> Any:
+    return connection.execute(query, parameters or []).fetchall()[0][0]

@@ -22,20 +22,20 @@ MARTS = """
         ('views', 1, 'Views', 'views', 'additive')
     ) as t(metric, metric_version, metric_name, unit, additivity);
     create table marts.hmicfrs_metrics as from (values
-        ('facebook', 'gwent', date '2026-10-01', 'followers_end', 1, null, null, 'missing'),
-        ('facebook', 'kent', date '2026-10-01', 'followers_end', 1, 1234567.0, null, 'ok'),
-        ('facebook', 'gwent', date '2026-10-01', 'views', 1, 0.0, 600.0, 'ok'),
-        ('facebook', 'kent', date '2026-10-01', 'views', 1, 600.0, 600.0, 'ok'),
-        ('facebook', 'kent', date '2026-11-01', 'views', 1, 99.0, 99.0, 'provisional'),
-        ('all', 'kent', date '2026-10-01', 'views', 1, 77.0, 77.0, 'ok')
-    ) as t(platform, force_id, month, metric, metric_version, value, national_value, status);
+        ('facebook', 'gwent', date '2026-10-01', 'followers_end', 1, null, null, 'missing', true),
+        ('facebook', 'kent', date '2026-10-01', 'followers_end', 1, 1234567.0, null, 'ok', true),
+        ('facebook', 'gwent', date '2026-10-01', 'views', 1, 0.0, 600.0, 'ok', true),
+        ('facebook', 'kent', date '2026-10-01', 'views', 1, 600.0, 600.0, 'ok', true),
+        ('facebook', 'kent', date '2026-11-01', 'views', 1, 99.0, 99.0, 'provisional', true),
+        ('all', 'kent', date '2026-10-01', 'views', 1, 77.0, 77.0, 'ok', true)
+    ) as t(platform, force_id, month, metric, metric_version, value, national_value, status, is_simulated);
     create table marts.dim_content_category as from (values ('appeals', 'Appeals'), ('jobs', 'Job adverts'))
         as t(category_code, category_name);
     create table marts.expectation_gap as from (values
-        ('w1', 'national', 'all', 'jobs', 0.25, 0.2, 0.3, 1000, 'unreliable'),
-        ('w1', 'national', 'all', 'appeals', 0.5, 0.45, 0.55, 1000, 'ok'),
-        ('w1', 'kent', 'all', 'appeals', 0.9, 0.8, 0.95, 90, 'ok')
-    ) as t(wave, force_id, audience, category_code, want_share, want_ci_low, want_ci_high, want_base_n, want_status);
+        ('w1', 'national', 'all', 'jobs', 0.25, 0.2, 0.3, 1000, 'unreliable', true),
+        ('w1', 'national', 'all', 'appeals', 0.5, 0.45, 0.55, 1000, 'ok', true),
+        ('w1', 'kent', 'all', 'appeals', 0.9, 0.8, 0.95, 90, 'ok', true)
+    ) as t(wave, force_id, audience, category_code, want_share, want_ci_low, want_ci_high, want_base_n, want_status, is_simulated);
     create table marts.horizon_trends as from (values
         ('fediverse', 'users', 'accounts', 126, date '2018-08-06', date '2020-12-28', date '2019-07-04', 991816.0, 14244.4, 2.351,
             'up', 'ok', false)
@@ -104,7 +104,7 @@ def test_wants_as_bars_the_most_wanted_first(home: Home) -> None:
 def test_the_trend_and_the_gaps(home: Home) -> None:
     lines = squeezed(home)
     step = "a step of +991,816 on 04 July 2019, taken out"
-    assert f"users: up, +14,244 accounts a week, 2.35 times as many at the end; {step}" in lines
+    assert f"fediverse, users (real series): up, +14,244 accounts a week, 2.35 times as many at the end; {step}" in lines
     assert "2 not_reported open gwent, 2026-10-05 to 2026-10-12" in lines
     assert "2 throttled closed 2 forces, 2026-10-12" in lines
 
@@ -116,6 +116,17 @@ def test_before_the_first_survey_and_signal(home: Home) -> None:
         connection.execute("delete from marts.gap_ledger; delete from marts.hmicfrs_metrics")
     lines = squeezed(home)
     assert "What the public wants: no survey yet" in lines
-    assert "users: missing" in lines
+    assert "fediverse, users (real series): missing" in lines
     assert "No whole month yet" in lines
     assert "none" in lines
+
+
+def test_real_figures_are_not_called_simulated(home: Home) -> None:
+    with duckdb.connect(str(home.published / "warehouse.duckdb")) as connection:
+        for table in ("hmicfrs_metrics", "expectation_gap"):
+            connection.execute(f"update marts.{table} set is_simulated = false")
+        connection.execute("update marts.horizon_trends set is_simulated = true")
+    lines = squeezed(home)
+    assert "England and Wales in October 2026" in lines
+    assert "What the public wants from police social media (survey w1, 1,000 answers)" in lines
+    assert any(line.startswith("fediverse, users (simulated): up") for line in lines)
