@@ -34,7 +34,11 @@ class FediverseUsers(FileSource):
             raise BadFile(f"{path.name}: this is not UTF-8 text; take the file as it was published") from None
         if not text.strip():
             raise BadFile(f"{path.name}: the file is empty; take it as it was published")
-        rows = list(csv.reader(io.StringIO(text)))
+        rows: list[list[str]] = []
+        try:
+            rows.extend(csv.reader(io.StringIO(text), strict=True))
+        except csv.Error as error:
+            raise BadFile(f"{path.name} row {len(rows) + 1}: this is not CSV ({error}); take it as it was published") from None
         if rows[0] != HEADER:
             raise BadFile(f"{path.name} row 1: the header is {','.join(rows[0])[:100]!r}; it must be {','.join(HEADER)!r}")
         if not any(rows[1:]):
@@ -59,10 +63,10 @@ class FediverseUsers(FileSource):
                 continue
             place = f"{page.context['file']} row {number}"
             if len(row) != len(HEADER):
-                yield _row(place, row[0], None, None, f"{place}: {len(row)} cells where the header has {len(HEADER)}")
+                yield _row(place, row[0], None, None, f"cell_count: {place}: {len(row)} cells where the header has {len(HEADER)}")
                 continue
             day = row[0].strip()
-            defect = f"{place}: {day} stands already in row {first_row[day]}" if day in first_row else None
+            defect = f"day_repeated: {place}: {day} stands already in row {first_row[day]}" if day in first_row else None
             first_row.setdefault(day, number)
             for name, cell in zip(HEADER[1:], row[1:], strict=True):
                 if cell.strip():
@@ -78,6 +82,6 @@ class FediverseUsers(FileSource):
 def _row(position: str, day: str, series: str | None, cell: str | None, defect: str | None) -> Row:
     value: Any = float(cell) if cell is not None and NUMBER.fullmatch(cell) else cell
     if defect is None and isinstance(value, float) and value < 0:
-        defect = f"{position}: {cell} is below zero"
+        defect = f"value_below_zero: {position}: {cell} is below zero"
     values = {"channel": "fediverse", "series": series, "period_start": day, "period": "day", "value": value, "is_stock": True}
     return Row("signal", values | ({"_defect": defect} if defect else {}), position)

@@ -1,7 +1,7 @@
 """Survey exports. One layout so far: SurveyMonkey's 'All responses' CSV with two header rows (docs/sources/survey.md).
 
-Reading recognises the layout, maps the questions and options it knows to their codes, and leaves everything else behind: what
-is landed holds a pseudonym and codes, nothing that anybody typed.
+Reading recognises the layout (survey_layout.py), maps the questions and options it knows to their codes, and leaves everything
+else behind: what is landed holds a pseudonym and codes, nothing that anybody typed.
 """
 
 from __future__ import annotations
@@ -9,25 +9,23 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from fnmatch import fnmatch
+from datetime import date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from extractors.base import BadFile, Drop, FileSource, Gap, Page, Row, RowBatch
+from extractors import survey_layout as layout
+from extractors.base import Drop, FileSource, Gap, Page, Row, RowBatch
+from extractors.survey_layout import SURVEYMONKEY, Column, Header, Seeds, Wave, normalise
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Seeds = Mapping[str, list[dict[str, str]]]
-
-SURVEYMONKEY = "surveymonkey_two_header_rows"
-RESPONDENT_ID, CUSTOM_DATA = ("respondent id", "respondentid", "respondent_id"), "custom data 1"
 SIMULATED = "SIMULATED"
-ONE_ANSWER = "response"
 FREE_TEXT = "other (please specify)"
 
 TICKED, HIDDEN = "1", "!"
@@ -36,39 +34,21 @@ TICKED, HIDDEN = "1", "!"
 LANDED_COLUMNS = ("row", "respondent_key", "defect")
 NO_ANSWER, UNKNOWN_FORCE, FORCE_QUESTION = "no_answer", "unknown", "force"
 
-SAME_CHARACTERS = str.maketrans({"\u00a0": " ", "\u2007": " ", "\u202f": " ", "\ufeff": "", "\u2018": "'", "\u2019": "'",
-                                 "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-"})  # fmt: skip
-"""What spreadsheets change when a file is saved again."""
+AROUND_FIELDWORK = timedelta(days=30)
+"""How far from the fieldwork a response may be dated: pilots before it, stragglers after it; not another wave's."""
 
+MOST_LINE_BREAKS, LONGEST_CELL = 20, 5_000
+"""Of one cell. More was not typed by a respondent."""
 
-def normalise(text: str) -> str:
-    """Text as it is compared: spaces of every kind made one, quotes and dashes plain, case ignored."""
-    return " ".join(text.replace("\u00c2\u00a0", " ").translate(SAME_CHARACTERS).split()).casefold()
-
-
-@dataclass(frozen=True)
-class Question:
-    """A question of the registry. options: normalised label to code."""
-
-    code: str
-    is_multiple: bool
-    is_required: bool
-    text: str
-    options: Mapping[str, str]
+DATE = re.compile(r"(\d{1,4})[/.-](\d{1,2})[/.-](\d{1,4})\b")
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of the export that answers a question. option_code: of one option; None where the cell names the option."""
+class Defect:
+    """What is wrong with a response: the rule, under which it is quarantined, and the reason. Without any answer in it."""
 
-    index: int
-    question: Question
-    option_code: str | None
-    label: str
-
-    @property
-    def landed_name(self) -> str:
-        return f"{self.question.code}:{self.option_code}" if self.option_code else self.question.code
+    rule: str
+    reason: str
 
 
 class SurveyExports(FileSource):
@@ -85,12 +65,14 @@ class SurveyExports(FileSource):
 
     def read(self, path: Path, run_date: date, observed_at: datetime) -> Iterator[Page | Gap]:
         seeds = self._seeds()
-        wave = _wave(path, seeds)
+        wave = layout.wave(path, seeds)
         content = path.read_bytes()
-        rows = _rows(path, content)
-        first, second = _recognise(path, rows)
-        columns = _columns(path, first, second, _questions(seeds))
-        body, is_simulated = self._redact(path, rows, first, columns)
+        rows = layout.rows(path, content)
+        first, second = layout.recognise(path, rows)
+        header = layout.header_of(path, first)
+        columns = layout.columns(path, first, second, layout.questions(seeds))
+        layout.require_whole_rows(path, rows, header)
+        body, is_simulated = self._redact(path, rows, header, columns, wave)
         yield Page(
             endpoint=SURVEYMONKEY,
             account_id=None,
@@ -100,36 +82,39 @@ class SurveyExports(FileSource):
             body=body,
             is_simulated=is_simulated,
             run_date=run_date,
-            context={"file": path.name, "file_sha256": hashlib.sha256(content).hexdigest(), "wave": wave, **_kinds_of(columns)},
+            context={
+                "file": path.name,
+                "file_sha256": hashlib.sha256(content).hexdigest(),
+                "wave": wave.name,
+                **_kinds_of(columns),
+            },
         )
 
     def _redact(
-        self, path: Path, rows: Sequence[tuple[int, list[str]]], header: list[str], columns: list[Column]
+        self, path: Path, rows: Sequence[tuple[int, list[str]]], header: Header, columns: list[Column], wave: Wave
     ) -> tuple[str, bool]:
         """The file as it is landed, and whether it is simulated: codes and pseudonyms instead of people and their words."""
-        names = [normalise(name) for name in header]
-        id_index = next(index for index, name in enumerate(names) if name in RESPONDENT_ID)
-        mark = names.index(CUSTOM_DATA) if CUSTOM_DATA in names else None
-        marked = [mark is not None and len(row) == len(header) and row[mark].strip() == SIMULATED for _, row in rows]
-        is_simulated = any(marked)
+        marked = [_at(row, header.mark) == SIMULATED for _, row in rows]
+        is_simulated = 2 * sum(marked) >= len(marked)
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow((*LANDED_COLUMNS, *(column.landed_name for column in columns)))
         first_row: dict[str, int] = {}
         for (number, row), is_marked in zip(rows, marked, strict=True):
-            respondent = row[id_index].strip() if id_index < len(row) else ""
-            cells, defect = _cells(row, len(header), columns)
+            respondent = _at(row, header.respondent_id)
+            cells, defect = _cells(row, header, columns)
             if not respondent:
-                defect = defect or "no Respondent ID"
+                defect = defect or Defect("respondent_missing", "no Respondent ID")
             elif respondent in first_row:
                 # the first row keeps the key: it must not be thrown out together with this one
-                respondent, defect = "", f"the respondent stands already in row {first_row[respondent]}"
+                stands = f"the respondent stands already in row {first_row[respondent]}"
+                respondent, defect = "", Defect("respondent_repeated", stands)
             else:
                 first_row[respondent] = number
-            if is_simulated and not is_marked:
-                defect = defect or "not marked SIMULATED in a file of simulated answers"
+            defect = defect or _mark_defect(is_marked, is_simulated) or _date_defect(row, header, wave)
             key = self._pseudonym(respondent) if respondent else ""
-            writer.writerow((number, key, f"{path.name} row {number}: {defect}" if defect else "", *cells))
+            said = f"{defect.rule}: {path.name} row {number}: {defect.reason}" if defect else ""
+            writer.writerow((number, key, said, *cells))
         return out.getvalue(), is_simulated
 
     def parse(self, page: Page) -> Iterator[Row | RowBatch | Drop | Gap]:
@@ -205,121 +190,18 @@ def _kinds_of(columns: list[Column]) -> dict[str, str]:
     }
 
 
-# --- recognising: which wave, which layout ---
+# --- one response ---
 
 
-def _wave(path: Path, seeds: Seeds) -> str:
-    waves = seeds["survey_waves"]
-    for row in waves:
-        if fnmatch(path.name.casefold(), row["file_name_pattern"].casefold()):
-            if row["layout"] != SURVEYMONKEY:
-                raise BadFile(f"{path.name}: layout {row['layout']!r} of wave {row['wave']} is not known; known is {SURVEYMONKEY}")
-            return row["wave"]
-    patterns = ", ".join(row["file_name_pattern"] for row in waves)
-    raise BadFile(f"{path.name}: no wave has such a file name ({patterns}); rename the file, or add the wave to survey_waves.csv")
+def _at(row: list[str], index: int | None) -> str:
+    return row[index].strip() if index is not None and index < len(row) else ""
 
 
-def _rows(path: Path, content: bytes) -> list[tuple[int, list[str]]]:
-    """All rows with their numbers as a spreadsheet shows them."""
-    if not content.strip():
-        raise BadFile(f"{path.name}: the file is empty; export it again")
-    if content.startswith(b"PK"):
-        raise BadFile(f"{path.name}: this is a workbook or an archive; export the survey as CSV, or unpack it")
-    try:
-        rows = enumerate(csv.reader(io.StringIO(_decode(content), newline="")), start=1)
-        return [(number, row) for number, row in rows if row]
-    except csv.Error as error:
-        raise BadFile(f"{path.name}: this is not CSV ({error}); export it again") from None
-
-
-def _decode(content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16", "replace")
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return content.decode("latin-1")
-
-
-def _recognise(path: Path, rows: list[tuple[int, list[str]]]) -> tuple[list[str], list[str]]:
-    """Takes the two header rows off. Raises BadFile where the file has not this layout."""
-    if len(rows) < 2 or not {normalise(name) for name in rows[0][1]}.intersection(RESPONDENT_ID):
-        raise BadFile(
-            f"{path.name}: this is not SurveyMonkey's export of all responses: no column 'Respondent ID' in row 1, or no second "
-            "header row; export 'All responses data' as CSV with expanded columns and the actual answer text"
-        )
-    (_, first), (_, second) = rows[:2]
-    if ONE_ANSWER not in {normalise(label) for label in second} or len(first) != len(second):
-        raise BadFile(f"{path.name} row 2: this is not the second header row (no cell 'Response', or not as many cells as row 1)")
-    if len(rows) == 2:
-        raise BadFile(f"{path.name}: the file has headers and no responses; export it again")
-    del rows[:2]
-    return first, second
-
-
-# --- mapping: question texts and option labels to codes ---
-
-
-def _questions(seeds: Seeds) -> dict[str, Question]:
-    """Normalised question text to question."""
-    options: dict[str, dict[str, str]] = {}
-    for row in seeds["survey_options"]:
-        options.setdefault(row["question_code"], {})[normalise(row["option_label"])] = row["option_code"]
-    return {
-        normalise(row["question_text"]): Question(
-            row["question_code"],
-            row["question_type"] == "multiple",
-            row["is_required"] == "true",
-            row["question_text"],
-            options.get(row["question_code"], {}),
-        )
-        for row in seeds["survey_questions"]
-    }
-
-
-def _columns(path: Path, first: list[str], second: list[str], questions: Mapping[str, Question]) -> list[Column]:
-    """The columns that answer known questions. Raises BadFile that lists every missing, unknown or repeated one."""
-    columns: list[Column] = []
-    problems: list[str] = []
-    text = ""
-    for index, (above, below) in enumerate(zip(first, second, strict=True)):
-        text = above if above.strip() else text
-        question, label = questions.get(normalise(text)), normalise(below)
-        if question is None:
-            continue
-        if question.is_multiple:
-            code = question.options.get(label)
-            if code is None:
-                problems.append(f"column {index + 1}: option {below!r} of question {question.code} is not in survey_options.csv")
-                continue
-            columns.append(Column(index, question, code, label))
-        elif label == ONE_ANSWER:
-            columns.append(Column(index, question, None, label))
-    found = Counter(column.landed_name for column in columns)
-    problems += [f"{name} has {times} columns" for name, times in found.items() if times > 1]
-    for question in questions.values():
-        if question.is_multiple:
-            missing = [code for code in question.options.values() if f"{question.code}:{code}" not in found]
-            if question.is_required and missing:
-                problems.append(f"no column for {question.code} ({question.text!r}): {', '.join(missing)}")
-        elif question.is_required and question.code not in found:
-            problems.append(f"no column for {question.code} ({question.text!r})")
-    if problems:
-        raise BadFile(f"{path.name}: the header does not fit the registry; correct the export or the seeds: {'; '.join(problems)}")
-    return columns
-
-
-def _cells(row: list[str], width: int, columns: list[Column]) -> tuple[list[str], str]:
-    """The landed cells of one response, and what is wrong with it (empty: nothing)."""
-    if len(row) != width:
-        return [""] * len(columns), f"{len(row)} cells where the header has {width}"
-    defect = ""
-    for index, cell in enumerate(row):
-        if cell.lstrip()[:1] == "=":
-            defect = f"column {index + 1} is a formula ({_shown(cell)})"
-            break
+def _cells(row: list[str], header: Header, columns: list[Column]) -> tuple[list[str], Defect | None]:
+    """The landed cells of one response, and what is wrong with it."""
+    if len(row) != header.width:
+        return [""] * len(columns), Defect("cell_count", f"{len(row)} cells where the header has {header.width}")
+    defect = next((found for index, cell in enumerate(row) if (found := _cell_defect(index, cell))), None)
     cells = []
     for column in columns:
         cell = normalise(row[column.index])
@@ -330,10 +212,62 @@ def _cells(row: list[str], width: int, columns: list[Column]) -> tuple[list[str]
             cells.append(TICKED if known else HIDDEN)
         else:
             cells.append(column.question.options.get(cell, HIDDEN))
-        if cells[-1] == HIDDEN:
-            what = "is a formula" if cell[0] in "=+-@" else "is none of the options"
-            defect = defect or f"question {column.question.code}: the answer {what} ({_shown(row[column.index])})"
+        if cells[-1] == HIDDEN and defect is None:
+            rule, what = ("formula_cell", "is a formula") if cell[0] in "=+-@" else ("unknown_option", "is none of the options")
+            defect = Defect(rule, f"question {column.question.code}: the answer {what} ({_shown(row[column.index])})")
     return cells, defect
+
+
+def _cell_defect(index: int, cell: str) -> Defect | None:
+    if cell.lstrip()[:1] == "=":
+        return Defect("formula_cell", f"column {index + 1} is a formula ({_shown(cell)})")
+    breaks = len(cell.splitlines()) - 1
+    if breaks > MOST_LINE_BREAKS or len(cell) > LONGEST_CELL:
+        return Defect("cell_too_long", f"column {index + 1} has {breaks} line breaks and {len(cell)} characters")
+    return None
+
+
+def _mark_defect(is_marked: bool, is_simulated: bool) -> Defect | None:
+    """A response that is not what most of its file is."""
+    if is_simulated and not is_marked:
+        return Defect("mark_missing", "not marked SIMULATED in a file of simulated answers")
+    if is_marked and not is_simulated:
+        return Defect("simulated_mark_odd", "marked SIMULATED in a file of real answers")
+    return None
+
+
+def _date_defect(row: list[str], header: Header, wave: Wave) -> Defect | None:
+    cell = _at(row, header.start) or _at(row, header.end)
+    days = _days(cell.partition(" ")[0])
+    if not days:
+        return Defect(
+            "date_unreadable", f"neither start nor end is a date ({_shown(cell)})" if cell else "no start and no end date"
+        )
+    earliest, latest = wave.fieldwork_start - AROUND_FIELDWORK, wave.fieldwork_end + AROUND_FIELDWORK
+    if any(earliest <= day <= latest for day in days):
+        return None
+    return Defect("outside_fieldwork", f"answered in {days[0]:%Y-%m}, the wave {wave.name} in {wave.fieldwork_start:%Y-%m}")
+
+
+@cache
+def _days(text: str) -> tuple[date, ...]:
+    """The days that a date may mean: as the tool writes it, month first; as a spreadsheet here may save it, day first."""
+    found = DATE.match(text)
+    if not found:
+        return ()
+    first, middle, last = (int(part) for part in found.groups())
+    if len(found[1]) == 4:
+        meant = [(first, middle, last)]
+    else:
+        year = last + 2000 if last < 100 else last
+        meant = [(year, first, middle), (year, middle, first)]
+    days = []
+    for year, month, day in meant:
+        try:
+            days.append(date(year, month, day))
+        except ValueError:
+            continue
+    return tuple(days)
 
 
 def _shown(cell: str) -> str:

@@ -45,14 +45,14 @@ def test_the_shipped_file_is_two_daily_stocks() -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("2019-01-01,-5,7", "-5 is below zero"),
+        ("2019-01-01,-5,7", "value_below_zero: users.csv row 3 users_last: -5 is below zero"),
         ("2019-01-01,many,7", "expected a number, got 'many'"),
         ('2019-01-01,"1,400,635",7', "expected a number, got '1,400,635'"),
         ("2019-01-01,nan,7", "expected a number, got 'nan'"),
         ("01/02/2019,5,7", "expected a date, got '01/02/2019'"),
-        ("2019-01-01,5", "2 cells where the header has 3"),
+        ("2019-01-01,5", "cell_count: users.csv row 3: 2 cells where the header has 3"),
         ("2019-01-01,5,7,9", "4 cells where the header has 3"),
-        ("2018-08-11,5,7", "2018-08-11 stands already in row 2"),
+        ("2018-08-11,5,7", "day_repeated: users.csv row 3: 2018-08-11 stands already in row 2"),
     ],
 )
 def test_a_bad_row_has_its_reason_and_costs_no_other(tmp_path: Path, line: str, said: str) -> None:
@@ -75,6 +75,7 @@ def test_an_empty_cell_is_a_missing_day_and_no_zero(tmp_path: Path) -> None:
         (b"date,users\n2018-08-11,5\n", "row 1: the header is 'date,users'"),
         (HEADER.encode(), "no days"),
         (b"\xff\xfe\x00garbage", "not UTF-8"),
+        (HEADER.encode() + b'2018-08-11,5,7\n2018-08-12,"5,7\n2018-08-13,5,7\n', "row 3: this is not CSV"),
     ],
 )
 def test_another_file_is_refused_by_name(tmp_path: Path, content: bytes, said: str) -> None:

@@ -54,15 +54,20 @@ def header() -> tuple[list[str], list[str]]:
 
 
 def response(
-    number: int, wants: tuple[str, ...] = ("appeals",), mark: str = "SIMULATED", other: str = "", **answers: str
+    number: int,
+    wants: tuple[str, ...] = ("appeals",),
+    mark: str = "SIMULATED",
+    other: str = "",
+    started: str = "09/14/2026 09:14:03",
+    **answers: str,
 ) -> list[str]:
     """One row. answers: option codes by question; a text with a space, or of no option, stands in the cell as it is."""
     given = {"force": "gwent", "age_band": "25_34", "contacted": "yes", "answered": "no", "satisfied": "neither", **answers}
     row = [
         str(118_000_000_000 + number),
         "455",
-        "11/02/2026 09:14:03",
-        "11/02/2026 09:20:59",
+        started,
+        started and "09/14/2026 09:20:59",
         "192.0.2.7",
         "jane.doe@example.org",
         "Jane",
@@ -137,12 +142,6 @@ def test_real_answers_are_not_simulated(tmp_path: Path) -> None:
     assert not read(write(tmp_path, [response(1, mark="")]))[0].is_simulated
 
 
-def test_an_unmarked_response_in_a_simulated_file_is_set_aside(tmp_path: Path) -> None:
-    page, rows = read(write(tmp_path, [response(1), response(2, mark="")]))
-    assert page.is_simulated
-    assert {row["_position"] for row in rows if row["_defect"]} == {f"{FILE} row 4"}
-
-
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_every_encoding_a_spreadsheet_writes_gives_the_same_answers(tmp_path: Path, encoding: str) -> None:
     first, second = header()
@@ -187,39 +186,138 @@ def test_who_cannot_be_placed_is_kept_without_a_force(tmp_path: Path, force: str
 
 
 @pytest.mark.parametrize(
-    ("spoil", "reason"),
+    ("spoil", "rule", "reason"),
     [
         pytest.param(
-            lambda: response(2, satisfied="=cmd|'/C calc'!A0"), "column 24 is a formula (=…, 17 characters)", id="formula"
+            lambda: response(2, satisfied="=cmd|'/C calc'!A0"),
+            "formula_cell",
+            "column 24 is a formula (=…, 17 characters)",
+            id="formula",
         ),
         pytest.param(
-            lambda: response(2, ("other",), other="=HYPERLINK(1)"), "is a formula (=…, 13 characters)", id="formula in free text"
+            lambda: response(2, ("other",), other="=HYPERLINK(1)"),
+            "formula_cell",
+            "is a formula (=…, 13 characters)",
+            id="free text",
         ),
-        pytest.param(lambda: response(2, force="+44 7700 900000"), "question force: the answer is a formula (+…, 15", id="plus"),
-        pytest.param(lambda: response(2, force="@SUM(A1)"), "question force: the answer is a formula (@…, 8", id="at"),
+        pytest.param(
+            lambda: response(2, force="+44 7700 900000"),
+            "formula_cell",
+            "question force: the answer is a formula (+…, 15",
+            id="plus",
+        ),
+        pytest.param(
+            lambda: response(2, force="@SUM(A1)"), "formula_cell", "question force: the answer is a formula (@…, 8", id="at"
+        ),
         pytest.param(
             lambda: response(2, force="Narnia"),
+            "unknown_option",
             "question force: the answer is none of the options (N…, 6 characters)",
             id="unknown",
         ),
-        pytest.param(lambda: response(2)[:-1], "23 cells where the header has 24", id="too few"),
-        pytest.param(lambda: [*response(2), "x"], "25 cells where the header has 24", id="too many"),
-        pytest.param(lambda: ["", *response(2)[1:]], "no Respondent ID", id="nobody"),
-        pytest.param(lambda: response(1, satisfied="no"), "the respondent stands already in row 3", id="twice"),
+        pytest.param(lambda: response(2)[:-1], "cell_count", "23 cells where the header has 24", id="too few"),
+        pytest.param(lambda: [*response(2), "x"], "cell_count", "25 cells where the header has 24", id="too many"),
+        pytest.param(lambda: ["", *response(2)[1:]], "respondent_missing", "no Respondent ID", id="nobody"),
+        pytest.param(
+            lambda: response(1, satisfied="no"), "respondent_repeated", "the respondent stands already in row 3", id="twice"
+        ),
+        pytest.param(lambda: response(2, mark=""), "mark_missing", "not marked SIMULATED in a file of simulated", id="unmarked"),
+        pytest.param(
+            lambda: response(2, ("other",), other="a\n" * 21 + "b"), "cell_too_long", "has 21 line breaks and 43", id="lines"
+        ),
+        pytest.param(lambda: response(2, ("other",), other="a" * 5001), "cell_too_long", "0 line breaks and 5001", id="long"),
+        pytest.param(
+            lambda: response(2, started="09/14/2019 09:14:03"),
+            "outside_fieldwork",
+            "answered in 2019-09, the wave 2026-autumn in 2026-09",
+            id="another year",
+        ),
+        pytest.param(lambda: response(2, started="10/28/2026"), "outside_fieldwork", "answered in 2026-10", id="too late"),
+        pytest.param(lambda: response(2, started="08/07/2026 23:59:59"), "outside_fieldwork", "in 2026-08", id="too early"),
+        pytest.param(
+            lambda: response(2, started="Jane's birthday"), "date_unreadable", "is a date (J…, 15 characters)", id="no date"
+        ),
+        pytest.param(lambda: response(2, started=""), "date_unreadable", "no start and no end date", id="empty date"),
+        pytest.param(
+            lambda: response(2, started="31/31/2026"), "date_unreadable", "neither start nor end is a date", id="month 31"
+        ),
     ],
 )
-def test_a_bad_row_is_set_aside_whole_with_its_reason_and_costs_no_other(
-    tmp_path: Path, spoil: Callable[[], list[str]], reason: str
+def test_a_bad_row_is_set_aside_whole_with_its_rule_and_reason_and_costs_no_other(
+    tmp_path: Path, spoil: Callable[[], list[str]], rule: str, reason: str
 ) -> None:
     _, rows = read(write(tmp_path, [response(1), spoil(), response(3)]))
     bad = [row for row in rows if row["_position"] == f"{FILE} row 4"]
     good = [row for row in rows if row["_position"] != f"{FILE} row 4"]
     assert bad
     for row in bad:
-        assert row["_defect"].startswith(f"{FILE} row 4: ")
+        assert row["_defect"].startswith(f"{rule}: {FILE} row 4: ")
         assert reason in row["_defect"]
     assert {row["_defect"] for row in good} == {None}
     assert len(good) == 2 * len(read(write(tmp_path, [response(1)]))[1])
+
+
+def test_one_mark_in_a_real_file_costs_one_respondent_and_not_the_file(tmp_path: Path) -> None:
+    page, rows = read(write(tmp_path, [response(1, mark=""), response(2), response(3, mark="")]))
+    assert not page.is_simulated
+    defects = {row["_position"]: row["_defect"] for row in rows if row["_defect"]}
+    assert defects == {f"{FILE} row 4": f"simulated_mark_odd: {FILE} row 4: marked SIMULATED in a file of real answers"}
+
+
+@pytest.mark.parametrize("started", ["08/08/2026 00:00:01", "10/27/2026", "14/09/2026 09:14", "2026-09-14 09:14:03", "14.9.26"])
+def test_a_response_near_the_fieldwork_is_of_the_wave_however_its_date_was_saved(tmp_path: Path, started: str) -> None:
+    page, rows = read(write(tmp_path, [response(1, started=started)]))
+    assert {row["_defect"] for row in rows} == {None}
+    assert started[:10] not in page.body
+
+
+def lines_of(folder: Path, count: int = 9) -> list[str]:
+    return write(folder, [response(number) for number in range(1, count + 1)]).read_text().splitlines()
+
+
+def spoilt(folder: Path, lines: list[str]) -> Path:
+    path = folder / FILE
+    path.write_bytes(("\r\n".join(lines) + "\r\n").encode())
+    return path
+
+
+def test_a_quote_left_open_to_the_end_is_refused_with_its_row(tmp_path: Path) -> None:
+    lines = lines_of(tmp_path)
+    lines[4] = lines[4].replace(",Jane,", ',"Jane,')
+    with pytest.raises(BadFile, match=rf"{FILE} row 5: this is not CSV .*a quote is left open there"):
+        read(spoilt(tmp_path, lines))
+
+
+@pytest.mark.parametrize(("opened", "closed"), [(4, 8), (4, 5)])
+@pytest.mark.parametrize(("after", "before"), [(",Jane,", ",Doe,"), (",Jane,", ",455,"), (",SIMULATED,", ",jane.doe@example.org,")])
+def test_a_quote_that_swallows_other_rows_is_refused_with_its_row(
+    tmp_path: Path, opened: int, closed: int, after: str, before: str
+) -> None:
+    lines = lines_of(tmp_path)
+    lines[opened] = lines[opened].replace(after, f',"{after[1:]}', 1)
+    lines[closed] = lines[closed].replace(before, f'{before[:-1]}",', 1)
+    with pytest.raises(BadFile, match=rf"{FILE} row {opened + 1}: .*a quote is left open there"):
+        read(spoilt(tmp_path, lines))
+
+
+def test_a_quote_in_the_middle_of_a_text_is_a_text(tmp_path: Path) -> None:
+    lines = lines_of(tmp_path, 2)
+    lines[2] = lines[2].replace(",Jane,", ',Jane "JD" D,')
+    assert {row["_defect"] for row in read(spoilt(tmp_path, lines))[1]} == {None}
+
+
+def test_a_long_answer_of_several_lines_with_commas_is_an_answer(tmp_path: Path) -> None:
+    text = "First, dogs, horses\n01632 960000, please\n2, 3, 4\n\nThank you, all, of, you"
+    _, rows = read(write(tmp_path, [response(1, ("other",), other=text), response(2)]))
+    assert {row["_defect"] for row in rows} == {None}
+
+
+def test_a_file_that_does_not_say_when_people_answered_is_refused(tmp_path: Path) -> None:
+    first, second = header()
+    kept = [index for index, name in enumerate(first) if name not in ("Start Date", "End Date")]
+    head = ([first[index] for index in kept], [second[index] for index in kept])
+    with pytest.raises(BadFile, match="no column 'Start Date' and no 'End Date'"):
+        read(write(tmp_path, [[response(1)[index] for index in kept]], head=head))
 
 
 def test_the_second_row_of_a_respondent_does_not_take_the_first_along(tmp_path: Path) -> None:

@@ -464,7 +464,8 @@ def test_planning_again_changes_nothing(home: Home) -> None:
 def survey_file(folder: Path, respondents: int) -> Path:
     """A small export, its header from the registry."""
     tables = registry.current().tables
-    first, second, row = ["Respondent ID", "Email Address", "Custom Data 1"], ["", "", ""], ["", "jane@example.org", "SIMULATED"]
+    first, second = ["Respondent ID", "Email Address", "Custom Data 1", "Start Date"], [""] * 4
+    row = ["", "jane@example.org", "SIMULATED", "09/14/2026 09:14:03"]
     for question in tables["survey_questions"]:
         labels = [each["option_label"] for each in tables["survey_options"] if each["question_code"] == question["question_code"]]
         if question["question_type"] == "multiple":
