@@ -1,6 +1,10 @@
 """What is taken out of an answer before anything is written: secrets and people. Fixed, and versioned.
 
-JSON is redacted by its structure. A body that is not JSON is never kept as text: nobody knows what stands in it.
+JSON is redacted by its structure, and what is kept is named, not what is taken out. Words are kept of *own items* only: the
+answer itself, the items of its `data`, and entries under an id that was asked for. Below an own item there are only numbers,
+flags, metrics and plain members: an object with words of its own (a name, a message, a title) is a person or quotes one, and goes
+whole, under whatever name it comes; of a list on another object (`{"data": […]}`: comments, who reacted) only metrics and counts
+stay. A body that is not JSON is never kept as text: nobody knows what stands in it.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-REDACTION_VERSION = 1
+REDACTION_VERSION = 2
 
 HIDDEN = "***"
 
@@ -24,11 +28,48 @@ NOT_SECRET = frozenset({"__paging_token"})
 META_TOKEN = re.compile(r"(?:(?<![A-Za-z0-9_])|(?<=%[0-9A-Fa-f]{2}))EAA[A-Za-z0-9_-]{20,}")
 """How Meta's tokens begin; error messages quote them, and links within links (`…%3Faccess_token%3DEAA…`)."""
 
-PEOPLE = frozenset({"from", "message_tags", "story", "story_tags", "with_tags", "tagged_users", "admin_creator", "owner_user"})
-"""Members that name a person. `story` is Meta's sentence about a post ('… shared Jane Doe's post')."""
+PEOPLE = frozenset(
+    {
+        "from", "to", "tags", "story", "story_tags", "message_tags", "with_tags", "tagged_users", "mentions", "admin_creator",
+        "owner_user", "author", "actor", "owner", "commenter", "user", "users",
+    }
+)  # fmt: skip
+"""Members of an own item that name people, whatever their shape. `story` is Meta's sentence ('… shared Jane Doe's post')."""
 
-LISTS_OF_PEOPLE = frozenset({"comments", "reactions", "likes", "sharedposts", "seen"})
-"""Members whose `data` lists what single people did. Their summary, which only counts, stays."""
+LISTS_OF_PEOPLE = frozenset(
+    {
+        "comments", "replies", "reactions", "likes", "like", "love", "wow", "haha", "sad", "sorry", "angry", "anger", "care",
+        "thankful", "pride", "sharedposts", "seen", "retweeted_by", "liking_users", "followers", "subscribers",
+    }
+)  # fmt: skip
+"""Members that list what single people did, as an object or a plain list. Counts stay."""
+
+WORDS = frozenset(
+    {
+        "name",
+        "message",
+        "text",
+        "title",
+        "description",
+        "caption",
+        "username",
+        "screen_name",
+        "full_name",
+        "first_name",
+        "last_name",
+    }
+)
+"""Members that make an object below an own item somebody else's, unless it is a metric."""
+
+NUMBERS_OF = ("values", "total_value")
+"""What a metric has beside its name."""
+
+OWN_ID = re.compile(r"\d+(_\d+)?")
+ERRORS = ("error", "errors")
+
+COUNT = re.compile(r"[\d.,+-]{1,20}")
+PLAIN = ("order", "viewer_reaction")
+"""Members of a summary that are a platform's own code words."""
 
 VOLATILE = frozenset({"fbtrace_id"})
 """Random in each answer: kept, it would give the same answer another hash each time."""
@@ -65,21 +106,95 @@ def _encoded(sign: str) -> str:
 
 
 def redact(value: Any, secrets: tuple[str, ...] = (), own_origin: str = "") -> Any:
-    """A decoded JSON value without secrets and people. Shape: as given, with members left out and lists of people empty."""
+    """A decoded JSON answer without secrets and people. Shape: as given, with members left out and lists of people empty."""
+    return _without_secrets(_answer(value), secrets, own_origin)
+
+
+def _without_secrets(value: Any, secrets: tuple[str, ...], own_origin: str) -> Any:
     if isinstance(value, str):
         return redact_text(value, secrets, own_origin)
     if isinstance(value, list):
-        return [redact(item, secrets, own_origin) for item in value]
+        return [_without_secrets(item, secrets, own_origin) for item in value]
     if not isinstance(value, dict):
         return value
+    return {
+        redact_text(name, secrets, own_origin): _without_secrets(item, secrets, own_origin)
+        for name, item in value.items()
+        if not is_secret_name(name) and name not in VOLATILE
+    }
+
+
+# --- people ---
+
+
+def _answer(value: Any) -> Any:
+    """A whole answer: which of its parts are own items."""
+    if isinstance(value, list):
+        return [_own(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {}
+    for name, item in value.items():
+        if name in ERRORS:
+            kept[name] = item
+        elif name == "data" or OWN_ID.fullmatch(name):
+            kept[name] = [_own(each) for each in item] if isinstance(item, list) else _own(item)
+        elif name not in PEOPLE:
+            kept[name] = _below(name, item)
+    return kept
+
+
+def _own(item: Any) -> Any:
+    """An own item: its plain members, and what of the others is nobody's."""
+    if not isinstance(item, dict):
+        return _below("", item)
+    return {name: _below(name, member) for name, member in item.items() if name not in PEOPLE}
+
+
+def _below(name: str, value: Any) -> Any:
+    """A member of an own item, or of something below one. An object that is somebody's becomes an empty one."""
+    if isinstance(value, list):
+        return [] if name in LISTS_OF_PEOPLE else [_below("", item) for item in value if not _is_somebodys(item)]
+    if not isinstance(value, dict):
+        return None if name in LISTS_OF_PEOPLE and _count(value) is None else value
+    if name in LISTS_OF_PEOPLE or "data" in value:
+        return _only_counts(value, may_have_metrics=name not in LISTS_OF_PEOPLE)
+    if _is_somebodys(value):
+        return {}
+    return _own(value)
+
+
+def _is_metric(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("name"), str) and any(name in value for name in NUMBERS_OF)
+
+
+def _is_somebodys(value: Any) -> bool:
+    return isinstance(value, dict) and not WORDS.isdisjoint(value) and not _is_metric(value)
+
+
+def _only_counts(value: dict[str, Any], may_have_metrics: bool) -> dict[str, Any]:
+    """A list on another object: its metrics, its summary, and its counts."""
     kept: dict[str, Any] = {}
     for name, item in value.items():
-        if is_secret_name(name) or name in PEOPLE or name in VOLATILE:
-            continue
-        if isinstance(item, dict) and "data" in item and (name in LISTS_OF_PEOPLE or "summary" in item):
-            item = {**item, "data": []}
-        kept[redact_text(name, secrets, own_origin)] = redact(item, secrets, own_origin)
+        if name == "data":
+            items = item if isinstance(item, list) and may_have_metrics else []
+            kept[name] = [_own(each) for each in items if _is_metric(each)]
+        elif name == "summary" and isinstance(item, dict):
+            plain = {key: word for key, word in item.items() if key in PLAIN and isinstance(word, str)}
+            counted = {key: count for key, number in item.items() if (count := _count(number)) is not None}
+            kept[name] = {key: (plain | counted)[key] for key in item if key in plain | counted}
+        elif (count := _count(item)) is not None:
+            kept[name] = count
     return kept
+
+
+def _count(value: Any) -> Any:
+    """A number, however it is written; None for anything else."""
+    if isinstance(value, dict):
+        return {name: count for name, item in value.items() if (count := _count(item)) is not None}
+    if isinstance(value, bool | int | float) or (isinstance(value, str) and COUNT.fullmatch(value)):
+        return value
+    return None
 
 
 def dump(value: Any) -> str:

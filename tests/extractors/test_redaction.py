@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,6 +45,81 @@ def test_people_are_gone_and_their_number_stays() -> None:
     assert post["love"] == {"data": [], "summary": {"total_count": 6}}
     assert post["message"] == "Witnesses to call 101"
     assert len(redact(POSTS)["data"]) == 1, "the posts themselves are no list of people"
+
+
+PERSON = {"id": "3", "name": "Jane Doe"}
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        {"comments": [{"message": "Ring Jane Doe", "id": "1_2"}]},
+        {"comments": {"data": [{"message": "Jane"}], "paging": {"next": "https://x/Jane"}, "summary": {"total_count": 2}}},
+        {"comments": "Jane"},
+        {"love": {"data": [{"name": "Jane Doe"}]}},
+        {"like": [PERSON]},
+        {"heart_eyes": {"data": [{"name": "Jane Doe"}]}},
+        {"to": {"data": [PERSON]}},
+        {"to": "Jane"},
+        {"from": PERSON},
+        {"tags": ["Jane Doe"]},
+        {"attachments": {"data": [{"title": "Jane Doe's photo", "description": "Jane"}]}},
+        {"attachments": [{"title": "Jane Doe's photo"}]},
+        {"sharedposts": {"data": [{"id": "9_9", "message": "Jane"}]}},
+        {"anything": PERSON},
+        {"anything": [PERSON, {"message": "Jane", "id": "8"}]},
+        {"anything": {"deeper": [{"deeper": {"username": "Jane"}}]}},
+        {"reactions": {"data": [], "summary": {"total_count": 2, "text": "Jane and 2 others"}}},
+        {"insights": {"data": [{"name": "Jane Doe", "period": "day"}]}},
+        {"insights": {"data": [{"name": "post_media_view", "values": [{"value": 1, "by": PERSON}], "from": "Jane"}]}},
+    ],
+)
+def test_below_a_post_nobody_is_left_under_whatever_name(member: dict[str, Any]) -> None:
+    post = {"id": "1_1", "message": "Our own words", **member}
+    for body in ({"data": [post]}, {"1_1": post}, post, {"data": post}, [post]):
+        redacted = redact(body)
+        assert "Jane" not in dump(redacted)
+        assert "Our own words" in dump(redacted)
+
+
+def test_people_beside_the_items_are_gone() -> None:
+    assert "Jane" not in dump(redact({"data": [], "includes": {"users": [PERSON], "tweets": [{"id": "4", "text": "Jane"}]}}))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"id": "1", "name": "Gwent Police", "username": "gwent", "followers_count": 7, "link": "https://x/1"},
+        {"data": [{"id": "1", "name": "Kent Police", "username": "kent", "public_metrics": {"followers_count": 7}}]},
+        {
+            "data": [
+                {
+                    "id": "5",
+                    "text": "Our words",
+                    "public_metrics": {"like_count": 3},
+                    "referenced_tweets": [{"type": "quoted", "id": "4"}],
+                    "attachments": {"media_keys": ["3_1", "3_2"]},
+                    "edit_history_tweet_ids": ["5"],
+                }
+            ],
+            "meta": {"result_count": 1, "next_token_is": "no secret"},
+        },
+        {
+            "1_1": {
+                "id": "1_1",
+                "insights": {"data": [{"name": "views", "period": "lifetime", "values": [{"value": 1}], "id": "x"}]},
+            }
+        },
+        {"data": [{"name": "reach", "period": "day", "title": "Reach", "total_value": {"value": 4}, "id": "1/insights/reach/day"}]},
+        {"data": [{"id": "1_1", "shares": {"count": 10}, "like_count": 4, "comments": 3, "caption": "Our words"}]},
+        {"error": {"message": "(#100) no", "code": 100, "error_subcode": 33}},
+        {"errors": [{"message": "no", "title": "Not Found", "detail": "Could not find user"}]},
+        [{"week": "1793577600", "statuses": "3"}],
+        {"items": [{"article": "Mastodon", "timestamp": "2026010100", "views": 5}]},
+    ],
+)
+def test_what_is_our_own_or_counts_stays_as_it_came(body: Any) -> None:
+    assert redact(body) == body
 
 
 def test_the_next_link_loses_its_token_and_nothing_else() -> None:

@@ -99,7 +99,7 @@ def test_a_force_is_landed_parsed_and_counted(home: Home) -> None:
         0,
         {},
     )
-    assert (found["requests"], found["is_simulated"], found["redaction_version"]) == (6, True, 1)
+    assert (found["requests"], found["is_simulated"], found["redaction_version"]) == (6, True, 2)
     assert found["first_observed_at"] == found["last_observed_at"] == "2026-11-02T21:00:04+00:00"
     followers = next(row for row in table(collected.records, "observation") if row["source_field"] == "followers_count")
     assert (followers["value"], followers["force_id"], followers["account_id"]) == (48210.0, "gwent", account_id)
