@@ -31,7 +31,7 @@ from include.quarantine_ledger import HELD_KINDS, with_held_back
 from include.records import ALL_KINDS, LEDGER_KINDS, RECORD_KINDS, to_table
 from include.registry import Registry
 from include.run_report import BATCH_STOPPED, RunNotClean, RunReport, read_report, require_clean
-from include.settings import Home
+from include.settings import Home, observation_bounds
 
 __all__ = ["RunNotClean", "RunReport", "require_clean", "validate_run"]
 
@@ -357,7 +357,7 @@ def _merge_ledger(
                 "force_id": ingest.batch if ingest.batch in registry.force_ids else None,
                 "run_date": run_date,
                 "ingest_id": ingest.ingest_id,
-                "observed_at": _last_observed(ingest),
+                "observed_at": _last_observed(ingest, run_date),
                 "is_simulated": ingest.manifest.get("is_simulated"),
                 "batch": ingest.batch,
                 "record_kind": row["kind"],
@@ -389,7 +389,7 @@ def _attempts(
         "force_id": ingest.batch,
         "run_date": run_date,
         "ingest_id": ingest.ingest_id,
-        "observed_at": _last_observed(ingest),
+        "observed_at": _last_observed(ingest, run_date),
         "is_simulated": ingest.manifest.get("is_simulated"),
     }
     own = {kind: held[kind].filter(pc.equal(held[kind].column("ingest_id"), ingest.ingest_id)).to_pylist() for kind in HELD_KINDS}
@@ -397,10 +397,13 @@ def _attempts(
     return with_held_back(rows, own, common, accounts, stopped)
 
 
-def _last_observed(ingest: Ingest) -> Any:
-    """The latest answer; where no row has one, the manifest's. It tells a batch's later ingest from its earlier ones."""
-    times = [pc.max(table.column("observed_at")).as_py() for table in ingest.tables.values()]
-    return max((time for time in times if time is not None), default=ingest.manifest.get("last_observed_at"))
+def _last_observed(ingest: Ingest, run_date: date) -> Any:
+    """The latest answer with a date to be believed; where no row has one, the manifest's. It tells a batch's later ingest from
+    its earlier ones."""
+    earliest, latest = observation_bounds(run_date)
+    times = [time for table in ingest.tables.values() for time in pc.unique(table.column("observed_at")).to_pylist()]
+    believed = (time for time in times if time is not None and earliest <= time < latest)
+    return max(believed, default=ingest.manifest.get("last_observed_at"))
 
 
 def _remove(folder: Path) -> None:

@@ -444,6 +444,24 @@ def test_of_a_batch_collected_twice_the_later_ingest_counts_in_the_report(home: 
     assert (report.unmapped_fields, report.accepted) == ({}, 3)
 
 
+def test_an_answer_dated_2099_waits_and_does_not_make_its_ingest_the_latest(home: Home) -> None:
+    rows = good("observation", 3)
+    rows[1] = {**rows[1], "observed_at": FUTURE}
+    write_ingest(home, {"observation": rows})
+    assert run(home).quarantined == Counter({"observed_at_implausible": 1})
+    later = [{**row, "observed_at": OBSERVED + timedelta(hours=1)} for row in good("observation", 5, ingest_id="i0")]
+    write_ingest(home, {"observation": later}, ingest_id="i0")
+    report = run(home)
+    assert (report.quarantined, report.accepted) == (Counter(), 5)
+
+
+def test_a_snapshot_of_another_force_reaches_no_figure(home: Home) -> None:
+    rows = [{**good_row("account"), "account_id": account_id("kent")}]
+    write_ingest(home, {"account": rows})
+    assert run(home).quarantined == Counter({"account_of_another_force": 1})
+    assert accepted.read("account", home).num_rows == 0
+
+
 def test_the_report_goes_through_json_and_sums_up(home: Home) -> None:
     rows = [*good("observation", 5), *hugs(1), {**good_row("observation", 9), "value": -1}, good_row("observation", 0)]
     write_ingest(home, {"observation": rows}, collection=[gap("posts", "outage")])
