@@ -71,7 +71,7 @@ class SurveyExports(FileSource):
         first, second = layout.recognise(path, rows)
         header = layout.header_of(path, first)
         columns = layout.columns(path, first, second, layout.questions(seeds))
-        layout.require_whole_rows(path, rows, header)
+        layout.require_whole_rows(path, content, rows, header)
         body, is_simulated = self._redact(path, rows, header, columns, wave)
         yield Page(
             endpoint=SURVEYMONKEY,

@@ -9,7 +9,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatch
@@ -127,12 +127,15 @@ def _decode(content: bytes) -> str:
     return content.decode("latin-1")
 
 
-def require_whole_rows(path: Path, rows: Iterable[tuple[int, list[str]]], header: Header) -> None:
-    """No response lies inside another one's cell. Raises BadFile.
+def require_whole_rows(path: Path, content: bytes, rows: Sequence[tuple[int, list[str]]], header: Header) -> None:
+    """The file has its end, and no response lies inside another one's cell. Raises BadFile.
 
     A quote too many makes one cell of all up to the next quote, and the rows between would be gone without a word. The rows of
     the file are recognised by themselves here: a line within a cell that begins as a response does, or holds as many cells.
     """
+    last, cells = rows[-1]
+    if len(cells) < header.width and not _decode(content).endswith(("\n", "\r")):
+        raise BadFile(f"{path.name} row {last}: the file ends in the middle of this row: it is cut off; export or copy it again")
     before_id = r"(?:[^,]*,)" * header.respondent_id
     response = re.compile(rf'{before_id}\s*"?\s*\d{{6,}}\s*"?\s*(?:,[^,]*){{3,}}')
     for number, row in rows:

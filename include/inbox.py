@@ -37,7 +37,8 @@ class FileStillChanging(RuntimeError):
 def new_files(source: str, home: Home | None = None) -> list[str]:
     """Names of the files waiting, sorted. Not those still being written: hidden, named as a part, open, or touched a moment ago.
 
-    A name that cannot be used (not UTF-8, or too long) is given as `label` writes it; collect_dropped rejects such a file.
+    A name that cannot be used (not UTF-8, too long, with a line break) is given as `label` writes it; collect_dropped rejects
+    such a file.
     """
     folder = (home or Home.current()).inbox / source
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +59,7 @@ def label(path: Path) -> str:
     raw = os.fsencode(path.name)
     with suppress(UnicodeDecodeError):
         raw.decode("utf-8")
-        if len(raw) <= LONGEST_NAME:
+        if len(raw) <= LONGEST_NAME and path.name.isprintable():
             return path.name
     readable = "".join(sign if sign.isascii() and sign.isprintable() else "_" for sign in path.name[:60])
     return f"{readable}-{hashlib.sha256(raw).hexdigest()[:12]}"
@@ -111,7 +112,8 @@ def collect_dropped(source: str, name: str, run_date: date, home: Home | None = 
     try:
         if path.name != name:
             raise BadFile(
-                f"{name}: the file's name is not UTF-8, or longer than {LONGEST_NAME} bytes; give it a shorter, plain name"
+                f"{name}: the file's name is not UTF-8, holds a line break, or is longer than {LONGEST_NAME} bytes; "
+                "give it a shorter, plain name"
             )
         collected = collect_file(source, path, run_date, home)
     except BadFile as bad:

@@ -300,6 +300,16 @@ def test_a_quote_that_swallows_other_rows_is_refused_with_its_row(
         read(spoilt(tmp_path, lines))
 
 
+def test_a_file_that_was_cut_off_is_refused_and_one_without_its_last_line_break_is_not(tmp_path: Path) -> None:
+    path = spoilt(tmp_path, lines_of(tmp_path))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-60])
+    with pytest.raises(BadFile, match=rf"{FILE} row 11: the file ends in the middle of this row"):
+        read(path)
+    path.write_bytes(whole.rstrip())
+    assert len({row["respondent_key"] for row in read(path)[1]}) == 9
+
+
 def test_a_quote_in_the_middle_of_a_text_is_a_text(tmp_path: Path) -> None:
     lines = lines_of(tmp_path, 2)
     lines[2] = lines[2].replace(",Jane,", ',Jane "JD" D,')

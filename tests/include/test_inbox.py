@@ -124,13 +124,17 @@ def test_a_file_that_changes_while_it_is_collected_leaves_no_records_and_stays(
     assert not path.exists()
 
 
-@pytest.mark.parametrize("name", ["survey_2026-autumn" + "x" * 220 + ".csv", os.fsdecode(b"survey_2026-autumn\xff.csv")])
+@pytest.mark.parametrize(
+    "name", ["survey_2026-autumn" + "x" * 220 + ".csv", os.fsdecode(b"survey_2026-autumn\xff.csv"), "survey_2026-autumn\nx.csv"]
+)
 def test_a_name_that_cannot_be_used_is_rejected_and_does_not_come_back(tmp_path: Path, name: str) -> None:
     home = Home(tmp_path)
     drop(home, name, "x")
     (waiting,) = new_files("survey", home)
     assert waiting.isascii()
-    with pytest.raises(BadFile, match="name is not UTF-8, or longer than 180 bytes; give it a shorter, plain name"):
+    with pytest.raises(
+        BadFile, match="name is not UTF-8, holds a line break, or is longer than 180 bytes; give it a shorter, plain name"
+    ):
         collect_dropped("survey", waiting, RUN_DATE, home)
     assert new_files("survey", home) == []
     rejected = sorted(path.name for path in (home.inbox / "survey" / "rejected").iterdir())
