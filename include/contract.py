@@ -84,7 +84,10 @@ TABLES: tuple[ContractTable, ...] = (
         every_force=True,
         fed_by="plan",
         may_be_null={"gap_cause": ONLY_WITH_GAPS},
-        null_at_first=dict.fromkeys(("ci_low", "ci_high", "peer_value", "z_score", "q_value", "band"), NOT_YET),
+        null_at_first={
+            **dict.fromkeys(("ci_low", "ci_high", "peer_value", "z_score", "q_value", "band"), NOT_YET),
+            "is_revised": "there is no earlier release to differ from",
+        },
     ),
     ContractTable(
         "expectation_gap",
@@ -118,10 +121,11 @@ TABLES: tuple[ContractTable, ...] = (
     ),
     ContractTable(
         "gap_ledger",
-        ("source", "platform", "force_id", "account_id", "object_id", "run_date", "subject", "cause"),
+        ("source", "platform", "force_id", "account_id", "object_type", "object_id", "run_date", "subject", "cause"),
         may_be_empty=True,
         may_be_null={
             "account_id": "a gap can be about a whole force or file",
+            "object_type": "a gap can be about everything",
             "object_id": "most gaps are about accounts, not posts",
             "metric": "a gap can be about everything",
             "detail": PLATFORM,

@@ -193,7 +193,7 @@ TABLES = (
 REQUIRED: dict[str, tuple[str, ...]] = {
     "forces": ("force_id", "official_name", "pfa_code", "region", "country", "per_head_is_meaningful"),
     "force_population": ("force_id", "year", "population_all_ages", "population_16_plus"),
-    "platforms": ("platform", "platform_name", "day_tz", "reporting_lag_hours"),
+    "platforms": ("platform", "platform_name", "day_tz", "reporting_lag_hours", "list_window_days"),
     "accounts": ("platform", "account_id", "force_id", "handle", "valid_from", "status", "is_simulated"),
     "metrics": ("metric", "metric_version", "metric_name", "definition", "formula", "unit", "direction", "grains", "additivity"),
     "platform_metric_map": ("platform", "object_type", "source_field", "period", "valid_from", "preferred"),
@@ -340,6 +340,11 @@ def load(folder: Path = SEEDS) -> Registry:
             residents = reader.convert("force_population", row, column, int)
             if residents is not None and residents <= 0:
                 reader.problem("force_population", row["_line"], f"{column} {residents} is not a number of residents")
+    for row in tables["platforms"]:
+        for column in ("list_window_days", "day_window_days"):
+            days = reader.convert("platforms", row, column, int) if row.get(column) else None
+            if days is not None and days <= 0:
+                reader.problem("platforms", row["_line"], f"{column} {days} is not a number of days")
     versions = {(row["metric"], row["metric_version"]) for row in tables["metrics"]}
     for row in tables["platform_metric_map"]:
         if row["metric"] and (row["metric"], row["metric_version"]) not in versions:

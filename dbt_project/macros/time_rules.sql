@@ -48,3 +48,13 @@ end
 {% macro settled_from(metric_date, time_zone, lag_hours) -%}
 {{ plus_hours(start_of_day(plus_days(metric_date, 1), time_zone), lag_hours) }}
 {%- endmacro %}
+
+
+{# The first instant that a list of posts reaches back to: whole days up to the end of the run date, UTC. #}
+{% macro list_starts_at(run_date, window_days) -%}
+{{ start_of_day(plus_days(plus_days(run_date, 1), '-' ~ window_days), "'UTC'") }}
+{%- endmacro %}
+
+{% macro list_ends_at(run_date) -%}
+{{ start_of_day(plus_days(run_date, 1), "'UTC'") }}
+{%- endmacro %}

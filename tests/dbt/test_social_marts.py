@@ -96,7 +96,7 @@ def test_lists_without_a_post_are_a_true_zero_and_no_list_is_none(autumn_marts: 
         assert autumn_marts.month("hampshire", "2026-10", metric, columns) == (None, "missing", "expired_token")
         assert autumn_marts.month("kent", "2026-10", metric, columns) == (None, "missing", "not_collected")
         # what was stopped at the gate is no empty list
-        assert autumn_marts.month("cleveland", "2026-11", metric, columns) == (None, "missing", "not_collected")
+        assert autumn_marts.month("cleveland", "2026-11", metric, columns) == (None, "missing", "quarantined")
     assert autumn_marts.month("city-of-london", "2026-10", "engagement_rate_by_followers", columns) == (
         None,
         "not_applicable",
@@ -198,7 +198,8 @@ def test_the_ledger_knows_every_hole_and_what_closed_it(autumn_marts: Marts) -> 
     closed_at = datetime(2026, 10, 26, 22, tzinfo=UTC)
     assert ledger == sorted(
         [
-            (CLEVELAND, date(2026, 11, 2), "*", None, None, "not_collected", True, None),
+            (CLEVELAND, date(2026, 11, 2), "*", None, None, "quarantined", True, None),
+            (CORNWALL, date(2026, 9, 21), "posts", None, None, "account_closed", True, None),
             (DEVON, date(2026, 10, 26), "*", None, None, "throttled", False, closed_at),
             (DEVON, date(2026, 10, 26), "posts", None, None, "throttled", False, closed_at),
             (DEVON, date(2026, 11, 2), "*", None, None, "not_collected", True, None),

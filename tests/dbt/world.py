@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from include.accepted import ensure_schema_files
 from include.records import WORKING, to_table
+from include.registry import current
 from include.settings import PROJECT_ROOT, Home, run_instant
 
 SELECTION = (
@@ -70,14 +71,32 @@ class World:
     def collected(self, account_id: str, run_date: date, *subjects: str, after: timedelta = ENTERED) -> None:
         for subject in ("*", *subjects):
             moment = run_instant(run_date) + after
-            self.add("collection", account_id, run_date, moment, subject=subject, outcome="collected", recorded_at=moment)
+            values = {"subject": subject, "object_type": self.whose(subject), "outcome": "collected"}
+            self.add("collection", account_id, run_date, moment, **values, recorded_at=moment)
 
     def gap(
-        self, account_id: str, run_date: date, subject: str, cause: str, object_id: str | None = None, after: timedelta = ENTERED
+        self,
+        account_id: str,
+        run_date: date,
+        subject: str,
+        cause: str,
+        object_id: str | None = None,
+        after: timedelta = ENTERED,
+        **more: Any,
     ) -> None:
         moment = run_instant(run_date) + after
         values = {"subject": subject, "outcome": "gap", "cause": cause, "detail": f"planted: {cause}", "object_id": object_id}
-        self.add("collection", account_id, run_date, moment, recorded_at=moment, **values)
+        more.setdefault("object_type", self.whose(subject))
+        self.add("collection", account_id, run_date, moment, recorded_at=moment, **values, **more)
+
+    def quarantined(self, account_id: str, run_date: date, subject: str, object_id: str | None = None, **more: Any) -> None:
+        """A number, a post (subject posts) or a whole batch (subject *) that the gate held back, as validate_run writes it down."""
+        self.gap(account_id, run_date, subject, "quarantined", object_id, after=ENTERED + timedelta(microseconds=1), **more)
+
+    def whose(self, subject: str) -> str | None:
+        """The object type of a platform's name, as include.collect writes it."""
+        found = {row.object_type for row in current().metric_map if (row.platform, row.source_field) == (self.platform, subject)}
+        return found.pop() if len(found) == 1 else None
 
     def observe(self, account_id: str, run_date: date, field: str, value: float, **values: Any) -> None:
         """One number; of the account's snapshot unless the values say otherwise."""

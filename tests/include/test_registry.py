@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from extractors.facebook import INSIGHT_DAYS
+from extractors.facebook_rows import POST_WINDOW_DAYS
 from include import registry
 from include.settings import SEEDS
 
@@ -73,6 +75,19 @@ def test_a_merged_account_is_open_until_its_last_day() -> None:
     assert merged.account_id in loaded.known_account_ids(merged.platform)
 
 
+def test_how_far_lists_and_daily_totals_reach_is_what_the_extractor_asks() -> None:
+    windows = {row["platform"]: (row["list_window_days"], row["day_window_days"]) for row in registry.load().tables["platforms"]}
+    assert windows["facebook"] == (str(POST_WINDOW_DAYS), str(INSIGHT_DAYS))
+
+
+@pytest.mark.parametrize("days", ["0", "-3", "a month", ""])
+def test_a_list_of_posts_reaches_back_some_days(seeds: Path, days: str) -> None:
+    path = seeds / "platforms.csv"
+    path.write_text(path.read_text().replace(",48,30,14,", f",48,{days},14,"))
+    assert "platforms.csv line 2: " in problems(seeds)
+    assert "list_window_days" in problems(seeds)
+
+
 def test_fields_to_ask_follow_the_platforms_breaks() -> None:
     loaded = registry.load()
 
@@ -127,7 +142,7 @@ def test_a_wrong_row_fails_by_name(seeds: Path, table: str, values: dict[str, st
 def test_a_row_with_a_column_too_many_fails(seeds: Path) -> None:
     with (seeds / "gap_causes.csv").open("a") as handle:
         handle.write("a,b,true,d,e\n")
-    assert "gap_causes.csv line 11: has not the 4 columns of the header" in problems(seeds)
+    assert "gap_causes.csv line 12: has not the 4 columns of the header" in problems(seeds)
 
 
 def test_a_missing_file_fails(seeds: Path) -> None:

@@ -116,7 +116,7 @@ print(sorted(dag.task_ids))
 SEED_ROWS: dict[str, list[dict[str, str]]] = {
     "platforms": [
         {"platform": "murmur", "platform_name": "Murmur", "day_tz": "Europe/London", "reporting_lag_hours": "0",
-         "splits_organic_from_paid": "false", "source_note": "made up"},
+         "list_window_days": "30", "splits_organic_from_paid": "false", "source_note": "made up"},
     ],
     "accounts": [
         {"platform": "murmur", "account_id": f"m{number}", "force_id": force, "handle": f"sim.{force}", "display_name": force,
@@ -126,7 +126,8 @@ SEED_ROWS: dict[str, list[dict[str, str]]] = {
     ],
     "platform_metric_map": [
         {"platform": "murmur", "object_type": what, "source_field": name, "period": period, "breakdown": "", "breakdown_value": "",
-         "valid_from": "2026-01-01", "valid_to": "", "metric": metric, "metric_version": "1", "preferred": "true", "note": "made up"}
+         "valid_from": "2026-01-01", "valid_to": "", "metric": metric, "metric_version": "1", "preferred": "true",
+         "note": "made up"}
         for what, name, period, metric in (
             ("account", "followers", "snapshot", "followers_end"),
             ("post", "hearts", "lifetime", "reactions"),

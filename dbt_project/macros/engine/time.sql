@@ -34,3 +34,9 @@ timezone({{ time_zone }}, cast({{ day }} as timestamp))
 {% macro months_between(first_day, last_day) -%}
 select cast(unnest(generate_series(date_trunc('month', {{ first_day }}), date_trunc('month', {{ last_day }}), interval 1 month)) as date) as month
 {%- endmacro %}
+
+
+{# One row per day from one date to another, column `day`; for a select list. #}
+{% macro days_between(first_day, last_day) -%}
+cast(unnest(generate_series(cast({{ first_day }} as timestamp), cast({{ last_day }} as timestamp), interval 1 day)) as date)
+{%- endmacro %}

@@ -1,36 +1,44 @@
--- no hole in the grid: each force has as many rows per platform as any other, and none is short of a month or a metric
-with counted as (
+-- no hole in the grid: every force × platform (and all) × month of the report × metric of the seed that is given by month
+with metrics as (
+
+    select distinct metric from {{ ref('dim_metric') }}
+    where {{ has_grain('grains', 'force_platform_month') }}
+
+),
+
+platforms as (
+
+    select platform from {{ ref('platforms') }}
+    union all
+    select 'all' as platform
+
+),
+
+grid as (
 
     select
         forces.force_id,
         platforms.platform,
-        count(metrics.month) as rows_n,
-        count(distinct metrics.month) * count(distinct metrics.metric || metrics.metric_version) as grid_n
+        months.month,
+        metrics.metric
     from {{ ref('dim_force') }} as forces
-    cross join (
-        select platform from {{ ref('platforms') }}
-        union all
-        select 'all' as platform
-    ) as platforms
-    left join {{ ref('hmicfrs_metrics') }} as metrics
-        on
-            forces.force_id = metrics.force_id
-            and platforms.platform = metrics.platform
-    group by forces.force_id, platforms.platform
+    cross join platforms
+    cross join {{ ref('int_months') }} as months
+    cross join metrics
 
 ),
 
-compared as (
+found as (
 
-    select
-        *,
-        max(rows_n) over () as most_rows_n
-    from counted
+    select distinct
+        force_id,
+        platform,
+        month,
+        metric
+    from {{ ref('hmicfrs_metrics') }}
 
 )
 
-select *
-from compared
-where
-    rows_n <> most_rows_n
-    or rows_n > grid_n
+(select * from grid except select * from found)
+union all
+(select * from found except select * from grid)

@@ -57,6 +57,7 @@ select
     value,
     source_field,
     observed_at,
+    settled_from,
     is_provisional,
     coalesce(smallest_settled <> value or greatest_settled <> value, false) as is_revised,
     is_simulated

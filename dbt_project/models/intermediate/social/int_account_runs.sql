@@ -17,7 +17,7 @@ posts_lists as (
         platform,
         account_id,
         run_date,
-        {{ last_value_by('is_collected', 'recorded_at') }} as is_collected
+        {{ last_value_by('is_collected', 'attempt_n') }} as is_collected
     from attempts
     group by platform, account_id, run_date
 

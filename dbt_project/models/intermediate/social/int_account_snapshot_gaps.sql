@@ -64,7 +64,7 @@ select
     missing.source_field,
     missing.source,
     missing.planned_at,
-    coalesce({{ last_value_by('gaps.cause', 'gaps.last_seen_at') }}, 'not_collected') as gap_cause,
+    coalesce({{ last_value_by('gaps.cause', 'gaps.last_seen_at') }} filter (where gaps.is_open), 'not_collected') as gap_cause,
     -- the hole stands in the ledger already, under its own name or as a part of everything
     coalesce(bool_or(gaps.is_open or gaps.subject = missing.source_field), false) as is_in_ledger,
     missing.is_simulated
@@ -75,6 +75,7 @@ left join gaps
         and missing.account_id = gaps.account_id
         and missing.run_date = gaps.run_date
         and gaps.subject in ('*', missing.source_field)
+        and {{ is_of_type('gaps.object_type', "'account'") }}
 group by
     missing.platform,
     missing.account_id,

@@ -4,121 +4,121 @@ with attempts as (
 
 ),
 
-planned as (
-
-    select * from {{ ref('stg_plan') }}
-
-),
-
 holes as (
 
     select
+        row_number() over () as hole_n,
         platform,
         account_id,
+        object_type,
         object_id,
         run_date,
         subject,
         min(source) as source,
         min(force_id) as force_id,
-        {{ last_value_by('cause', 'recorded_at') }} as cause,
-        {{ last_value_by('detail', 'recorded_at') }} as detail,
-        min(recorded_at) as first_seen_at,
-        max(recorded_at) as last_seen_at,
+        {{ last_value_by('cause', 'attempt_n') }} as cause,
+        {{ last_value_by('detail', 'attempt_n') }} as detail,
+        {{ last_value_by('published_at', 'attempt_n') }} as published_at,
+        min(seen_at) as first_seen_at,
+        max(seen_at) as last_seen_at,
+        max(attempt_n) as last_attempt_n,
         bool_or(is_simulated) as is_simulated
     from attempts
     where outcome = 'gap'
-    group by platform, account_id, object_id, run_date, subject
+    group by platform, account_id, object_type, object_id, run_date, subject
 
 ),
 
--- a later attempt that brought the thing itself closes the hole; where nothing at all had come, one that brought anything
-closings as (
+-- a later attempt of the run that brought the thing itself closes the hole; where nothing at all had come, one that brought anything
+closed_by_attempt as (
 
     select
-        holes.platform,
-        holes.account_id,
-        holes.object_id,
-        holes.run_date,
-        holes.subject,
-        min(attempts.recorded_at) as closed_at
+        holes.hole_n,
+        attempts.seen_at as closed_at
     from holes
     inner join attempts
         on
             holes.platform = attempts.platform
             and holes.account_id = attempts.account_id
             and holes.run_date = attempts.run_date
+            and holes.last_attempt_n < attempts.attempt_n
     where
         attempts.is_collected
-        and attempts.recorded_at > holes.last_seen_at
         and (
             holes.subject = '*'
             or (
                 attempts.subject = holes.subject
-                and coalesce(attempts.object_id, holes.object_id, '') = coalesce(holes.object_id, '')
+                and (attempts.object_id is null or attempts.object_id = holes.object_id)
+                and (holes.object_type is null or {{ is_of_type('attempts.object_type', 'holes.object_type') }})
             )
         )
-    group by holes.platform, holes.account_id, holes.object_id, holes.run_date, holes.subject
 
 ),
 
--- planned, and nothing is known of it: nobody tried, or all that came was stopped at the gate
-without_outcome as (
+-- the number of a post counts whenever it was read: any later reading closes its hole
+closed_by_reading as (
 
     select
-        planned.platform,
-        planned.account_id,
-        planned.run_date,
-        planned.source,
-        planned.force_id,
-        planned.planned_at,
-        planned.is_simulated,
-        coalesce(bool_or(attempts.is_stopped), false) as is_stopped
-    from planned
-    left join attempts
+        holes.hole_n,
+        sightings.observed_at as closed_at
+    from holes
+    inner join {{ ref('int_object_sightings') }} as sightings
         on
-            planned.platform = attempts.platform
-            and planned.account_id = attempts.account_id
-            and planned.run_date = attempts.run_date
-    group by
-        planned.platform,
-        planned.account_id,
-        planned.run_date,
-        planned.source,
-        planned.force_id,
-        planned.planned_at,
-        planned.is_simulated
-    having not coalesce(bool_or(attempts.is_collected or attempts.outcome = 'gap'), false)
+            holes.platform = sightings.platform
+            and holes.object_id = sightings.object_id
+            and holes.subject = sightings.subject
+            and {{ is_of_type('holes.object_type', 'sightings.object_type') }}
+            and holes.last_seen_at < sightings.observed_at
+
+),
+
+closings as (
+
+    select
+        hole_n,
+        min(closed_at) as closed_at
+    from (select * from closed_by_attempt union all select * from closed_by_reading)
+    group by hole_n
 
 )
 
 select
-    holes.*,
+    holes.platform,
+    holes.account_id,
+    holes.object_type,
+    holes.object_id,
+    holes.run_date,
+    holes.subject,
+    holes.source,
+    holes.force_id,
+    holes.cause,
+    holes.detail,
+    holes.published_at,
+    holes.first_seen_at,
+    holes.last_seen_at,
+    holes.is_simulated,
     closings.closed_at is null as is_open,
     closings.closed_at
 from holes
-left join closings
-    on
-        holes.platform = closings.platform
-        and holes.account_id = closings.account_id
-        and holes.run_date = closings.run_date
-        and holes.subject = closings.subject
-        and coalesce(holes.object_id, '') = coalesce(closings.object_id, '')
+left join closings on holes.hole_n = closings.hole_n
 
 union all
 
 select
     platform,
     account_id,
+    cast(null as varchar) as object_type,
     cast(null as varchar) as object_id,
     run_date,
     '*' as subject,
     source,
     force_id,
-    'not_collected' as cause,
+    case when is_stopped then 'quarantined' else 'not_collected' end as cause,
     case when is_stopped then 'all that came was stopped at the gate' else 'planned, and no attempt left an answer' end as detail,
+    cast(null as timestamptz) as published_at,
     planned_at as first_seen_at,
     planned_at as last_seen_at,
     is_simulated,
     true as is_open,
     cast(null as timestamptz) as closed_at
-from without_outcome
+from {{ ref('int_planned_without_outcome') }}

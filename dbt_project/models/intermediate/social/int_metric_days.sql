@@ -13,26 +13,23 @@ snapshot_gaps as (
 
 account_days as (
 
-    select * from {{ ref('int_account_days') }}
+    select
+        account_days.*,
+        unsettled.gap_cause
+    from {{ ref('int_account_days') }} as account_days
+    left join {{ ref('int_unsettled_days') }} as unsettled
+        on
+            account_days.platform = unsettled.platform
+            and account_days.account_id = unsettled.account_id
+            and account_days.metric = unsettled.metric
+            and account_days.metric_version = unsettled.metric_version
+            and account_days.metric_date = unsettled.metric_date
 
 ),
 
 post_days as (
 
-    select
-        platform,
-        force_id,
-        account_id,
-        metric,
-        metric_version,
-        published_date,
-        sum(numerator) as value,
-        count(*) filter (where is_missing) as missing_n,
-        count(*) filter (where is_provisional) as provisional_n,
-        bool_or(is_simulated) as is_simulated
-    from {{ ref('int_post_measures') }}
-    group by platform, force_id, account_id, metric, metric_version, published_date
-    having bool_or(has_value or is_expected)
+    select * from {{ ref('int_post_days') }}
 
 )
 
@@ -83,8 +80,12 @@ select
     metric_date,
     day_tz,
     value,
-    case when is_provisional then 'provisional' else 'ok' end as status,
-    cast(null as varchar) as gap_cause,
+    case
+        when gap_cause is not null then 'partial'
+        when is_provisional then 'provisional'
+        else 'ok'
+    end as status,
+    gap_cause,
     source_field,
     observed_at,
     is_revised,
@@ -102,8 +103,8 @@ select
     published_date as metric_date,
     {{ london() }} as day_tz,
     value,
-    {{ sum_status('value', 'missing_n', 'provisional_n', 'false') }} as status,
-    cast(null as varchar) as gap_cause,
+    status,
+    gap_cause,
     cast(null as varchar) as source_field,
     cast(null as timestamptz) as observed_at,
     false as is_revised,

@@ -31,22 +31,19 @@ in_month as (
 
 ),
 
--- a list of posts can tell of a month while it lasts and as long as its posts can be read
-lists as (
+list_days as (
 
     select
-        in_month.platform,
-        in_month.account_id,
-        in_month.month,
-        max(runs.run_date) as last_planned,
-        max(case when runs.has_posts_list then runs.run_date end) as last_listed
-    from in_month
-    inner join {{ ref('int_account_runs') }} as runs
-        on
-            in_month.platform = runs.platform
-            and in_month.account_id = runs.account_id
-            and runs.run_date between in_month.month and {{ plus_days('in_month.last_day', 14) }}
-    group by in_month.platform, in_month.account_id, in_month.month
+        platform,
+        account_id,
+        cast(date_trunc('month', day) as date) as month,
+        count(*) as expected_days,
+        count(*) filter (where state = 'seen') as seen_days,
+        count(*) filter (where state = 'lost') as lost_days,
+        count(*) filter (where state = 'pending') as pending_days,
+        bool_or(is_touched) as is_touched
+    from {{ ref('int_account_list_days') }}
+    group by platform, account_id, cast(date_trunc('month', day) as date)
 
 ),
 
@@ -63,7 +60,7 @@ followers as (
             in_month.platform = snapshots.platform
             and in_month.account_id = snapshots.account_id
             and snapshots.metric = 'followers_end'
-            and snapshots.metric_date between in_month.month and in_month.last_day
+            and snapshots.metric_date between in_month.month and in_month.last_known_day
     group by in_month.platform, in_month.account_id, in_month.month
 
 ),
@@ -90,20 +87,21 @@ select
     in_month.is_simulated,
     followers.followers,
     case when followers.followers is null then coalesce(follower_gaps.gap_cause, 'not_collected') end as followers_gap_cause,
-    -- nothing of the month seen; all of it; all so far, with more to come; or its end was missed
+    list_days.expected_days,
+    list_days.seen_days,
+    -- nothing of the month seen; a part of it lost; all so far, with more to come; or all of it
     case
-        when lists.last_listed is null then 'unseen'
-        when lists.last_listed > in_month.last_day then 'seen'
-        when lists.last_listed < lists.last_planned then 'behind'
-        when in_month.is_open_at_end then 'seen_so_far'
+        when not list_days.is_touched then 'unseen'
+        when list_days.lost_days > 0 then 'behind'
+        when list_days.pending_days > 0 then 'seen_so_far'
         else 'seen'
     end as posts_list_state
 from in_month
-left join lists
+left join list_days
     on
-        in_month.platform = lists.platform
-        and in_month.account_id = lists.account_id
-        and in_month.month = lists.month
+        in_month.platform = list_days.platform
+        and in_month.account_id = list_days.account_id
+        and in_month.month = list_days.month
 left join followers
     on
         in_month.platform = followers.platform

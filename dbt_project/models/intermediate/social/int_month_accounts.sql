@@ -6,11 +6,13 @@ with follower_sums as (
         force_id,
         month,
         -- a force's count needs all of its accounts
-        case when count(followers) = count(*) then sum(followers) end as followers,
-        count(*) as expected_n,
-        count(followers) as observed_n
+        case
+            when count(*) filter (where is_open_at_end and followers is null) = 0
+                then sum(followers) filter (where is_open_at_end)
+        end as followers,
+        count(*) filter (where is_open_at_end) as expected_n,
+        count(followers) filter (where is_open_at_end) as observed_n
     from {{ ref('int_month_account_states') }}
-    where is_open_at_end
     group by platform, force_id, month
 
 ),
@@ -32,9 +34,8 @@ residents as (
 
     select
         force_id,
-        {{ last_value_by('population_all_ages', 'year') }} as population_all_ages
-    from {{ ref('force_population') }}
-    group by force_id
+        population_all_ages
+    from {{ ref('int_force_population') }}
 
 ),
 
@@ -51,7 +52,7 @@ followers as (
         expected_n,
         observed_n,
         expected_n - observed_n as missing_n,
-        true as is_applicable
+        expected_n > 0 as is_applicable
     from follower_sums
 
 ),
@@ -69,7 +70,7 @@ per_head as (
         follower_sums.expected_n,
         follower_sums.observed_n,
         follower_sums.expected_n - follower_sums.observed_n as missing_n,
-        forces.per_head_is_meaningful as is_applicable
+        forces.per_head_is_meaningful and follower_sums.expected_n > 0 as is_applicable
     from follower_sums
     inner join {{ ref('forces') }} as forces on follower_sums.force_id = forces.force_id
     inner join residents on follower_sums.force_id = residents.force_id

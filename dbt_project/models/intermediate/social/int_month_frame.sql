@@ -62,14 +62,15 @@ select
         and accounts.accounts_n > 0,
         false
     ) as is_available,
-    versions.valid_from between months.month and months.last_day as is_new_version,
+    coalesce(versions.begins_on between months.month and months.last_day, false) as is_new_version,
     coalesce(accounts.is_simulated, false) as is_simulated
 from {{ ref('forces') }} as forces
 cross join {{ ref('platforms') }} as platforms
 cross join months
 inner join versions
     on
-        months.last_day >= versions.used_from
+        platforms.platform = versions.platform
+        and months.last_day >= versions.used_from
         and months.month <= versions.used_to
 left join availability
     on

@@ -1,78 +1,118 @@
--- why a sum over posts lacks something: the cause of the latest hole that bears on it
-with months as (
+-- why a month lacks something: the leading cause of what is missing in it (macros/causes.sql)
+with definitions as (
 
-    select * from {{ ref('int_months') }}
-
-),
-
-definitions as (
-
-    select * from {{ ref('int_metric_inputs') }}
+    select distinct
+        metric,
+        basis,
+        input is not null as has_input
+    from {{ ref('int_metric_inputs') }}
 
 ),
 
--- what a hole must be about to bear on the metric
-subjects as (
+states as (
 
-    select
-        definitions.metric,
-        whole.subject
-    from definitions
-    cross join (values ('*'), ('posts')) as whole (subject)
-    where definitions.basis = 'posts' or definitions.input is null
-
-    union
-
-    select
-        definitions.metric,
-        metric_map.source_field as subject
-    from definitions
-    inner join {{ ref('platform_metric_map') }} as metric_map
-        on
-            definitions.input = metric_map.metric
-            and metric_map.preferred
-    where definitions.basis = 'posts'
+    select * from {{ ref('int_month_account_states') }}
 
 ),
 
-gaps as (
+lost_days as (
 
     select
         platform,
         force_id,
-        run_date,
-        subject,
-        {{ last_value_by('cause', 'last_seen_at') }} as cause
-    from {{ ref('int_gaps') }}
-    group by platform, force_id, run_date, subject
+        cast(date_trunc('month', day) as date) as month,
+        day,
+        gap_cause
+    from {{ ref('int_lost_days') }}
+
+    union all
+
+    -- an account of which no list has shown anything yet, though one may still come
+    select
+        platform,
+        force_id,
+        month,
+        month as day,
+        'not_collected' as gap_cause
+    from states
+    where posts_list_state = 'unseen'
+
+),
+
+runs as (
+
+    select distinct
+        platform,
+        force_id,
+        cast(date_trunc('month', run_date) as date) as month
+    from {{ ref('stg_plan') }}
+
+),
+
+found as (
+
+    select
+        platform,
+        force_id,
+        published_month as month,
+        metric,
+        published_date as day,
+        gap_cause
+    from {{ ref('int_post_outcomes') }}
+    where not has_value
+
+    union all
+
+    select
+        lost_days.platform,
+        lost_days.force_id,
+        lost_days.month,
+        definitions.metric,
+        lost_days.day,
+        lost_days.gap_cause
+    from lost_days
+    inner join definitions on definitions.basis = 'posts'
+
+    union all
+
+    -- the count of followers: of an account that has none
+    select
+        states.platform,
+        states.force_id,
+        states.month,
+        definitions.metric,
+        states.month as day,
+        states.followers_gap_cause as gap_cause
+    from states
+    inner join definitions on definitions.basis = 'accounts' and definitions.has_input
+    where states.is_open_at_end and states.followers_gap_cause is not null
+
+    union all
+
+    -- the share of runs: a month in which none was planned
+    select
+        states.platform,
+        states.force_id,
+        states.month,
+        definitions.metric,
+        states.month as day,
+        'not_collected' as gap_cause
+    from states
+    inner join definitions on definitions.basis = 'accounts' and not definitions.has_input
+    left join runs
+        on
+            states.platform = runs.platform
+            and states.force_id = runs.force_id
+            and states.month = runs.month
+    where runs.month is null
 
 )
 
 select
-    gaps.platform,
-    gaps.force_id,
-    months.month,
-    subjects.metric,
-    {{ last_value_by('gaps.cause', 'gaps.run_date') }} as gap_cause
-from gaps
-inner join subjects on gaps.subject = subjects.subject
-inner join months on gaps.run_date between months.month and {{ plus_days('months.last_day', 14) }}
-group by gaps.platform, gaps.force_id, months.month, subjects.metric
-
-union all
-
--- the count of followers: of an account that has none
-select
-    states.platform,
-    states.force_id,
-    states.month,
-    definitions.metric,
-    {{ last_value_by('states.followers_gap_cause', 'states.account_id') }} as gap_cause
-from {{ ref('int_month_account_states') }} as states
-cross join definitions
-where
-    states.is_open_at_end
-    and states.followers_gap_cause is not null
-    and definitions.basis = 'accounts'
-    and definitions.input is not null
-group by states.platform, states.force_id, states.month, definitions.metric
+    platform,
+    force_id,
+    month,
+    metric,
+    {{ leading_cause('gap_cause', 'day') }} as gap_cause
+from found
+group by platform, force_id, month, metric

@@ -8,7 +8,9 @@ with lists as (
         count(*) as accounts_n,
         count(*) filter (where posts_list_state = 'unseen') as unseen_n,
         count(*) filter (where posts_list_state = 'behind') as behind_n,
-        count(*) filter (where posts_list_state = 'seen_so_far') as seen_so_far_n
+        count(*) filter (where posts_list_state = 'seen_so_far') as seen_so_far_n,
+        cast(sum(expected_days) as bigint) as expected_days,
+        cast(sum(seen_days) as bigint) as seen_days
     from {{ ref('int_month_account_states') }}
     group by platform, force_id, month
 
@@ -36,7 +38,7 @@ sums as (
         count(*) filter (where is_missing) as missing_n,
         count(*) filter (where is_provisional) as provisional_n,
         bool_or(is_simulated) as is_simulated
-    from {{ ref('int_post_measures') }}
+    from {{ ref('int_post_outcomes') }}
     group by platform, force_id, published_month, metric, metric_version
 
 ),
@@ -54,6 +56,8 @@ combined as (
         lists.unseen_n,
         lists.behind_n,
         lists.seen_so_far_n,
+        lists.expected_days,
+        lists.seen_days,
         sums.numerator,
         sums.denominator,
         sums.is_simulated,
@@ -88,8 +92,10 @@ select
     case when posts_n = 0 and unseen_n < accounts_n and is_sum then 0 else numerator end as numerator,
     denominator,
     valued_n as base_n,
-    case metric when 'posts_published' then accounts_n else posts_n end as expected_n,
-    case metric when 'posts_published' then accounts_n - unseen_n else valued_n end as observed_n,
+    expected_days,
+    seen_days,
+    posts_n as expected_n,
+    valued_n as observed_n,
     missing_n + unseen_n + behind_n as missing_n,
     provisional_n + seen_so_far_n as provisional_n,
     is_sum or posts_n > 0 or unseen_n > 0 as is_applicable,

@@ -36,6 +36,8 @@ by_platform as (
         coalesce(posts.numerator, accounts.numerator) as numerator,
         coalesce(posts.denominator, accounts.denominator) as denominator,
         coalesce(posts.base_n, accounts.base_n) as base_n,
+        posts.expected_days,
+        posts.seen_days,
         coalesce(posts.expected_n, accounts.expected_n) as expected_n,
         coalesce(posts.observed_n, accounts.observed_n) as observed_n,
         coalesce(posts.missing_n, accounts.missing_n) as missing_n,
@@ -90,11 +92,16 @@ together as (
         sum(numerator) filter (where is_summed) as numerator,
         sum(denominator) filter (where is_summed) as denominator,
         sum(base_n) filter (where is_summed) as base_n,
-        sum(expected_n) filter (where is_summed) as expected_n,
+        sum(expected_days) filter (where is_summed) as expected_days,
+        sum(seen_days) filter (where is_summed) as seen_days,
+        -- of one platform unknown, together unknown
+        case when count(expected_n) filter (where is_summed) = count(*) filter (where is_summed)
+            then sum(expected_n) filter (where is_summed)
+        end as expected_n,
         sum(observed_n) filter (where is_summed) as observed_n,
         sum(missing_n) filter (where is_summed) + count(*) filter (where is_summed and numerator is null) as missing_n,
         sum(provisional_n) filter (where is_summed) as provisional_n,
-        max(gap_cause) filter (where is_summed) as gap_cause,
+        {{ leading_cause('case when is_summed then gap_cause end', 'month') }} as gap_cause,
         bool_or(is_new_version) as is_new_version,
         bool_or(is_simulated) as is_simulated
     from applicable

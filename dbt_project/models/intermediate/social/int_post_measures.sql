@@ -69,7 +69,8 @@ select
 from measures
 inner join versions
     on
-        measures.metric = versions.metric
+        measures.platform = versions.platform
+        and measures.metric = versions.metric
         and measures.reference_date between versions.used_from and versions.used_to
 left join availability
     on

@@ -4,12 +4,9 @@ with forces as (
 
 ),
 
-ranked_populations as (
+populations as (
 
-    select
-        *,
-        row_number() over (partition by force_id order by year desc) as recency
-    from {{ ref('force_population') }}
+    select * from {{ ref('int_force_population') }}
 
 )
 
@@ -24,12 +21,9 @@ select
     forces.website,
     populations.population_all_ages,
     populations.population_16_plus,
-    populations.year as population_year,
+    populations.population_year,
     forces.per_head_is_meaningful,
     forces.per_head_note,
     false as is_simulated
 from forces
-left join ranked_populations as populations
-    on
-        forces.force_id = populations.force_id
-        and populations.recency = 1
+left join populations on forces.force_id = populations.force_id

@@ -1,10 +1,28 @@
-with gaps as (
+with ended_unseen as (
+
+    select
+        lost_days.platform,
+        lost_days.account_id,
+        count(distinct lost_days.day) as days_n,
+        min(plan.source) as source
+    from {{ ref('int_lost_days') }} as lost_days
+    inner join {{ ref('stg_plan') }} as plan
+        on
+            lost_days.platform = plan.platform
+            and lost_days.account_id = plan.account_id
+    where lost_days.gap_cause = 'account_closed'
+    group by lost_days.platform, lost_days.account_id
+
+),
+
+gaps as (
 
     select
         source,
         platform,
         force_id,
         account_id,
+        object_type,
         object_id,
         run_date,
         subject,
@@ -25,6 +43,7 @@ with gaps as (
         platform,
         force_id,
         account_id,
+        'account' as object_type,
         cast(null as varchar) as object_id,
         metric_date as run_date,
         source_field as subject,
@@ -38,6 +57,31 @@ with gaps as (
     from {{ ref('int_account_snapshot_gaps') }}
     where not is_in_ledger
 
+    union all
+
+    -- an account that ended after its last list: no run will ever see those days
+    select
+        plans.source,
+        ends.platform,
+        ends.force_id,
+        ends.account_id,
+        cast(null as varchar) as object_type,
+        cast(null as varchar) as object_id,
+        {{ plus_days('ends.ended_on', 1) }} as run_date,
+        'posts' as subject,
+        'account_closed' as cause,
+        plans.days_n || ' days up to the end of the account are in no list of posts' as detail,
+        {{ start_of_day(plus_days('ends.ended_on', 1), london() | trim) }} as first_seen_at,
+        {{ start_of_day(plus_days('ends.ended_on', 1), london() | trim) }} as last_seen_at,
+        true as is_open,
+        cast(null as timestamptz) as closed_at,
+        ends.is_simulated
+    from {{ ref('int_account_ends') }} as ends
+    inner join ended_unseen as plans
+        on
+            ends.platform = plans.platform
+            and ends.account_id = plans.account_id
+
 ),
 
 -- one metric for a name: the preferred one, the organic part first
@@ -45,10 +89,11 @@ named as (
 
     select
         platform,
+        object_type,
         source_field,
         metric,
         row_number() over (
-            partition by platform, source_field
+            partition by platform, object_type, source_field
             order by preferred desc, breakdown_value asc nulls first, valid_from desc
         ) as choice
     from {{ ref('platform_metric_map') }}
@@ -61,6 +106,7 @@ select
     gaps.platform,
     gaps.force_id,
     gaps.account_id,
+    gaps.object_type,
     gaps.object_id,
     gaps.run_date,
     gaps.subject,
@@ -76,5 +122,6 @@ from gaps
 left join named
     on
         gaps.platform = named.platform
+        and gaps.object_type = named.object_type
         and gaps.subject = named.source_field
         and named.choice = 1

@@ -36,7 +36,7 @@ in_order as (
 
     select
         days.*,
-        versions.valid_from,
+        versions.begins_on,
         lag(days.metric_date) over (
             partition by days.platform, days.account_id, days.metric, days.metric_version
             order by days.metric_date
@@ -44,7 +44,8 @@ in_order as (
     from days
     inner join versions
         on
-            days.metric = versions.metric
+            days.platform = versions.platform
+            and days.metric = versions.metric
             and days.metric_version = versions.metric_version
 
 ),
@@ -72,8 +73,8 @@ select
     days.gap_cause,
     days.source_field,
     days.observed_at,
-    -- the first day of a version that began within the account's history, or the first day after something happened to the account
-    coalesce(days.previous_date is null and days.valid_from > histories.first_run_date, false)
+    -- the first day of a version that the platform began within the account's history, or the first day after something happened to the account
+    coalesce(days.previous_date is null and days.begins_on > histories.first_run_date, false)
     or coalesce(days.event_date > days.previous_date, false) as is_break,
     days.is_revised,
     false as is_estimated,

@@ -61,20 +61,22 @@ select
     cast(shown.base_n as bigint) as base_n,
     cast(null as double) as ci_low,
     cast(null as double) as ci_high,
-    case when shown.is_applicable then cast(shown.observed_n as double) / nullif(shown.expected_n, 0) end as coverage,
-    shown.status,
     case
-        when shown.status = 'missing' then coalesce(shown.gap_cause, 'not_collected')
-        when shown.status = 'partial' then shown.gap_cause
-    end as gap_cause,
+        when shown.is_applicable
+            then {{ coverage('shown.seen_days', 'shown.expected_days', 'shown.observed_n', 'shown.expected_n') }}
+    end as coverage,
+    shown.status,
+    case when shown.status in ('missing', 'partial') then shown.gap_cause end as gap_cause,
     shown.is_new_version or breaks.force_id is not null as is_break,
-    false as is_revised,
+    -- a revision is a difference from an earlier release: there is none yet
+    cast(null as boolean) as is_revised,
     false as is_estimated,
     shown.is_simulated,
     case
         when shown.is_ratio then sum(shown.numerator) over nation / nullif(sum(shown.denominator) over nation, 0)
         when shown.additivity = 'additive' then sum(shown.numerator) over nation
     end as national_value,
+    case when shown.is_ratio or shown.additivity = 'additive' then count(shown.value) over nation end as national_forces_n,
     cast(null as double) as peer_value,
     cast(null as double) as z_score,
     cast(null as double) as q_value,

@@ -3,6 +3,7 @@ with signals as (
     select * from {{ source('accepted', 'signal') }}
     where
         run_date <= {{ as_of_date() }}
+        and observed_at < {{ known_until() }}
         and period_start <= {{ as_of_date() }}
 
 ),

@@ -1,7 +1,22 @@
 with source as (
 
     select * from {{ source('accepted', 'collection') }}
-    where run_date <= {{ as_of_date() }}
+    where
+        run_date <= {{ as_of_date() }}
+        and account_id is not null
+
+),
+
+-- an attempt without any answer has no instant of its own: it counts as of the run's plan, before the run's first answer
+timed as (
+
+    select
+        *,
+        coalesce(
+            observed_at,
+            least({{ run_instant('run_date') }}, min(observed_at) over (partition by platform, account_id, run_date))
+        ) as seen_at
+    from source
 
 )
 
@@ -10,6 +25,7 @@ select distinct
     platform,
     force_id,
     account_id,
+    object_type,
     object_id,
     run_date,
     ingest_id,
@@ -17,7 +33,9 @@ select distinct
     outcome,
     cause,
     detail,
+    published_at,
+    seen_at,
     recorded_at,
     is_simulated
-from source
-where account_id is not null
+from timed
+where seen_at < {{ known_until() }}

@@ -1,7 +1,9 @@
 with source as (
 
     select * from {{ source('accepted', 'observation') }}
-    where run_date <= {{ as_of_date() }}
+    where
+        run_date <= {{ as_of_date() }}
+        and observed_at < {{ known_until() }}
 
 ),
 

@@ -1,7 +1,9 @@
 with answers as (
 
     select * from {{ source('accepted', 'survey_answer') }}
-    where run_date <= {{ as_of_date() }}
+    where
+        run_date <= {{ as_of_date() }}
+        and observed_at < {{ known_until() }}
 
 ),
 
