@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -278,21 +278,38 @@ def _sums_over_posts(plan: _Plan, months: Sequence[date]) -> Iterator[dict[str, 
 
 def _listing(plan: _Plan, force_id: str, month: date) -> str:
     """How much of the force's lists of a month was read: a hint at the status."""
-    states = []
-    for page in plan.register.pages_of(force_id):
-        if page.opened > min(_last_day(month), plan.as_of) or (page.closed and page.closed < month):
-            continue
-        visits = [visit for visit in plan.visits(page) if visit.instant >= london_midnight(month)]
-        read = [visit for visit in visits if not visit.lost.posts and london_date(visit.window_start) <= _last_day(month)]
-        if not read:
-            states.append("missing")
-        elif london_date(read[-1].instant) > _last_day(month) or page.closed:
-            states.append("ok")
-        else:
-            states.append("partial" if read[-1] is not visits[-1] else "provisional")
+    end = min(_last_day(month), plan.as_of)
+    states = [
+        _page_listing(plan, page, max(month, page.opened), min(end, page.closed or end))
+        for page in plan.register.pages_of(force_id)
+        if page.opened <= end and not (page.closed and page.closed < month)
+    ]
     if not states or all(state == "missing" for state in states):
         return "missing"
     return next(state for state in ("partial", "missing", "provisional", "ok") if state in states).replace("missing", "partial")
+
+
+def _page_listing(plan: _Plan, page: PageAccount, first: date, last: date) -> str:
+    """Missing: no list shows anything of these days. Partial: of some day, none shows the whole, and none to come will."""
+    visits = list(plan.visits(page))
+    lists = [visit for visit in visits if not visit.lost.posts]
+    next_window = to_instant(datetime.combine(plan.as_of + timedelta(days=2 - WINDOW_DAYS), time(), tzinfo=UTC))
+    is_ended = page.closed is not None and page.closed < plan.as_of
+    start, end = london_midnight(first), london_midnight(last + timedelta(days=1))
+    if not any(visit.window_start < end and visit.instant > start for visit in lists):
+        return "missing"
+    unseen = [
+        day
+        for day in (first + timedelta(days=number) for number in range((last - first).days + 1))
+        if not any(_holds(visit, day) for visit in lists)
+    ]
+    lost = [day for day in unseen if is_ended or london_midnight(day) < next_window or any(_holds(visit, day) for visit in visits)]
+    return "partial" if lost else "provisional" if unseen else "ok"
+
+
+def _holds(visit: _Visit, day: date) -> bool:
+    """Whether a list holds the whole of a London day."""
+    return visit.window_start <= london_midnight(day) and visit.instant >= london_midnight(day + timedelta(days=1))
 
 
 def _total(values: pd.Series, is_provisional: pd.Series, listing: str) -> tuple[float, str]:
@@ -318,7 +335,7 @@ def facebook_truth(
 
     Months run from that of the first run instant to that of the as-of date. Columns: value, numerator, denominator (NaN where
     there is none), status. The values are exact; the status is a hint (a month still open, or with posts to be read, is
-    provisional; with posts or lists lost, partial).
+    provisional; with posts lost, or a day of which no list holds the whole, partial).
 
     - followers_end: per page the last snapshot of the month, summed over the pages open at its end (or at the as-of date);
       missing when one of them has none.

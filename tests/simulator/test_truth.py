@@ -14,8 +14,10 @@ import pytest
 
 from include.simulator.defects import Defect, default_defects
 from include.simulator.process import SimulatorProcess
-from include.simulator.register import SEEDS
+from include.simulator.register import SEEDS, read_register
+from include.simulator.times import london_midnight
 from include.simulator.truth import account_day_truth, facebook_truth, post_readings, post_truth
+from include.simulator.world import World
 from tests.simulator.conftest import SEED, Asking
 
 LONDON = ZoneInfo("Europe/London")
@@ -182,6 +184,34 @@ def test_defects_leave_their_mark_in_the_truth() -> None:
     )
     assert clean.loc[("devon-and-cornwall", date(2026, 9, 1), "interactions"), "status"] == "partial"  # the merged page
     assert set(clean.loc[("gwent", date(2026, 9, 1))]["status"]) == {"ok"}
+
+
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_a_month_that_says_ok_has_every_post_that_was_published(seed: int) -> None:
+    """Against the world's own posts, whatever any run has seen: runs are lost, and a page is merged away."""
+    defects = [Defect("token_expired", "gwent", date(2026, 8, 31), date(2026, 10, 5))]
+    truth = facebook_truth(seed, AS_OF, WEEKLY, defects, FORCES).query("metric == 'posts_published'")
+    published = published_originals(seed, FORCES, sorted(set(truth["month"])))
+    ok = truth[truth["status"] == "ok"]
+    assert len(ok) == 3 * 3 - 3
+    for row in ok.itertuples():
+        assert row.value == published[row.force_id, row.month], (seed, row)
+    status = {(row.force_id, row.month.month): row.status for row in truth.itertuples()}
+    assert status["gwent", 9] == "partial", "the list of 12 October reaches back to 13 September"
+    assert status["devon-and-cornwall", 9] == "partial", "Cornwall's last days were never listed"
+    assert {status[force, 11] for force in FORCES} == {"provisional"}
+
+
+def published_originals(seed: int, forces: tuple[str, ...] | None, months: list[date]) -> dict[tuple[str, date], int]:
+    """Straight from the world: force and month (London) to the number of originals."""
+    world = World(seed, read_register(SEEDS, forces))
+    found: dict[tuple[str, date], int] = defaultdict(int)
+    for page in world.register.pages.values():
+        first, last = london_midnight(months[0]), london_midnight((months[-1] + timedelta(days=31)).replace(day=1)) - 1
+        for post in world.posts(page, first, last):
+            if post.is_original:
+                found[page.force_id, month_of(datetime.fromtimestamp(post.published_at, UTC))] += 1
+    return found
 
 
 def test_defects_that_a_retry_gets_over_change_nothing() -> None:
