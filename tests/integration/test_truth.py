@@ -13,6 +13,7 @@ from include.contract import TABLES
 from include.simulator.survey import survey_truth
 from include.simulator.truth import account_day_truth, facebook_truth, post_truth
 from tests.integration.worlds import WholeWorld
+from tests.simulator.test_truth import published_originals
 
 pytestmark = pytest.mark.xdist_group("world")
 
@@ -55,6 +56,17 @@ def test_statuses_say_what_was_lost(months: pd.DataFrame) -> None:
     assert wrong.empty, wrong[["force_id", "month", "metric", "status_true", "status", "value"]]
 
 
+def test_a_month_that_says_ok_has_every_post_that_was_published(world: WholeWorld, months: pd.DataFrame) -> None:
+    """Against the world's own posts, whatever any run has seen."""
+    published = published_originals(world.seed, None, sorted({month.date() for month in months["month"]}))
+    rows = months[(months["metric"] == "posts_published") & (months["status"] == "ok")]
+    assert len(rows) >= 43 * 3 - 2
+    expected = [published[row.force_id, row.month.date()] for row in rows.itertuples()]
+    assert list(rows["value"]) == expected, f"world {world.seed}"
+    partial = months[(months["metric"] == "posts_published") & (months["status"] == "partial")]
+    assert set(zip(partial["force_id"], partial["gap_cause"], strict=True)) == {("devon-and-cornwall", "account_closed")}
+
+
 def test_every_post_equals_the_truth(world: WholeWorld) -> None:
     truth = post_truth(world.seed, world.as_of, world.instants, world.defects).set_index("post_id").sort_index()
     mart = world.query("select * from marts.fct_post where platform = 'facebook'").set_index("post_id").sort_index()
@@ -79,9 +91,12 @@ def test_the_accounts_daily_views_equal_the_truth(world: WholeWorld) -> None:
     final = both[both["status"] == "ok"]
     assert len(final) > 43 * 80
     assert (final["value"] == final["account_views"]).all(), f"world {world.seed}"
-    # a day that no run has seen filled (the page was merged away, the token had expired) still says provisional
-    assert set(both.loc[both["status"] != "ok", "force_id"]) == {"devon-and-cornwall", "dyfed-powys"}
-    assert set(both.loc[both["status"] != "ok", "status"]) == {"provisional"}
+    # days that no run has seen filled, and none will: the page was merged away, the token had expired
+    lost = both[both["status"] != "ok"]
+    assert set(zip(lost["force_id"], lost["status"], lost["gap_cause"], strict=True)) == {
+        ("devon-and-cornwall", "partial", "account_closed"),
+        ("dyfed-powys", "partial", "expired_token"),
+    }
 
 
 def test_a_follower_count_that_was_not_reported_is_missing_and_never_zero(world: WholeWorld) -> None:
@@ -122,6 +137,7 @@ def test_no_gap_was_found_that_was_not_planted(world: WholeWorld) -> None:
     assert set(zip(causes["cause"], causes["force_id"], strict=True)) == {
         ("not_reported", "gwent"),
         ("expired_token", "dyfed-powys"),
+        ("account_closed", "devon-and-cornwall"),
     }
 
 
