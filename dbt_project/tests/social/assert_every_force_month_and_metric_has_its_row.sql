@@ -39,6 +39,14 @@ found as (
 
 )
 
-(select * from grid except select * from found)
+(
+    select * from grid
+    except
+    select * from found
+)
 union all
-(select * from found except select * from grid)
+(
+    select * from found
+    except
+    select * from grid
+)

@@ -6,7 +6,9 @@ with platforms as (
         platforms.list_window_days,
         least(
             cast(date_trunc('month', min(plan.run_date)) as date),
-            min(case when plan.platform = platforms.platform then {{ plus_days('plan.run_date', '-platforms.list_window_days') }} end)
+            min(
+                case when plan.platform = platforms.platform then {{ plus_days('plan.run_date', '-platforms.list_window_days') }} end
+            )
         ) as first_day
     from {{ ref('platforms') }} as platforms
     cross join {{ ref('stg_plan') }} as plan
@@ -51,8 +53,8 @@ listed as (
         on
             bounded.platform = lists.platform
             and bounded.account_id = lists.account_id
-            and lists.seen_from < bounded.day_ends_at
-            and lists.seen_to > bounded.day_starts_at
+            and bounded.day_ends_at > lists.seen_from
+            and bounded.day_starts_at < lists.seen_to
     group by bounded.platform, bounded.account_id, bounded.day
 
 ),
@@ -70,7 +72,7 @@ planned as (
         on
             bounded.platform = plan.platform
             and bounded.account_id = plan.account_id
-            and plan.planned_at >= bounded.day_ends_at
+            and bounded.day_ends_at <= plan.planned_at
             and {{ list_starts_at('plan.run_date', 'bounded.list_window_days') }} <= bounded.day_starts_at
     group by bounded.platform, bounded.account_id, bounded.day
 

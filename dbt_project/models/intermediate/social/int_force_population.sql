@@ -8,7 +8,7 @@ with ranked as (
         row_number() over (
             partition by force_id
             order by
-            {{ year_choice('year', as_of_date()) }}
+                {{ year_choice('year', as_of_date()) }}
         ) as choice
     from {{ ref('force_population') }}
 

@@ -29,7 +29,7 @@ holes as (
 
 ),
 
--- a later attempt of the run that brought the thing itself closes the hole; where nothing at all had come, one that brought anything
+-- a later attempt of the run that brought the thing itself closes the hole; where nothing had come, one that brought anything
 closed_by_attempt as (
 
     select
@@ -77,7 +77,11 @@ closings as (
     select
         hole_n,
         min(closed_at) as closed_at
-    from (select * from closed_by_attempt union all select * from closed_by_reading)
+    from (
+        select * from closed_by_attempt
+        union all
+        select * from closed_by_reading
+    )
     group by hole_n
 
 )

@@ -23,7 +23,7 @@ failed as (
         on
             days.platform = plan.platform
             and days.account_id = plan.account_id
-            and plan.planned_at >= days.day_ends_at
+            and days.day_ends_at <= plan.planned_at
             and {{ list_starts_at('plan.run_date', 'days.list_window_days') }} <= days.day_starts_at
     inner join {{ ref('int_gaps') }} as gaps
         on

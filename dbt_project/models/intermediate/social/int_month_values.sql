@@ -95,8 +95,9 @@ together as (
         sum(expected_days) filter (where is_summed) as expected_days,
         sum(seen_days) filter (where is_summed) as seen_days,
         -- of one platform unknown, together unknown
-        case when count(expected_n) filter (where is_summed) = count(*) filter (where is_summed)
-            then sum(expected_n) filter (where is_summed)
+        case
+            when count(expected_n) filter (where is_summed) = count(*) filter (where is_summed)
+                then sum(expected_n) filter (where is_summed)
         end as expected_n,
         sum(observed_n) filter (where is_summed) as observed_n,
         sum(missing_n) filter (where is_summed) + count(*) filter (where is_summed and numerator is null) as missing_n,

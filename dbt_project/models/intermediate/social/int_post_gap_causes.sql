@@ -9,7 +9,9 @@ with measures as (
         measures.metric,
         measures.is_expected,
         -- an old post lacks its reading, a young one any number at all
-        case when measures.is_missing then {{ reading_starts_at('posts.published_at') }} else posts.published_at end as span_starts_at,
+        case
+            when measures.is_missing then {{ reading_starts_at('posts.published_at') }} else posts.published_at
+        end as span_starts_at,
         {{ reading_ends_at('posts.published_at') }} as span_ends_at,
         posts.is_young
     from {{ ref('int_post_measures') }} as measures
@@ -65,7 +67,7 @@ found as (
             lacking.platform = gaps.platform
             and lacking.account_id = gaps.account_id
             and gaps.last_seen_at between lacking.span_starts_at and lacking.span_ends_at
-            and (gaps.closed_at is null or gaps.closed_at > lacking.span_ends_at)
+            and (gaps.closed_at is null or lacking.span_ends_at < gaps.closed_at)
     where
         lacking.object_type = 'post'
         and (
@@ -102,7 +104,7 @@ ranked as (
 
     select
         *,
-        row_number() over (partition by platform, post_id, metric order by closeness desc, last_seen_at desc, cause) as choice
+        row_number() over (partition by platform, post_id, metric order by closeness desc, last_seen_at desc, cause asc) as choice
     from found
 
 )

@@ -40,7 +40,7 @@ failed as (
         on
             days.platform = plan.platform
             and days.account_id = plan.account_id
-            and plan.planned_at >= days.settled_from
+            and days.settled_from <= plan.planned_at
             and plan.run_date <= {{ plus_days('days.metric_date', 'days.day_window_days') }}
     inner join {{ ref('int_gaps') }} as gaps
         on

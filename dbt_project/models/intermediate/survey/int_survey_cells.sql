@@ -15,7 +15,7 @@ estimates as (
         row_number() over (
             partition by waves.wave, estimates.force_id
             order by
-            {{ year_choice('estimates.year', 'coalesce(planned.fieldwork_end, ' ~ as_of_date() ~ ')') }}
+                {{ year_choice('estimates.year', 'coalesce(planned.fieldwork_end, ' ~ as_of_date() ~ ')') }}
         ) as choice
     from waves
     cross join {{ ref('force_population') }} as estimates

@@ -73,7 +73,7 @@ select
     days.gap_cause,
     days.source_field,
     days.observed_at,
-    -- the first day of a version that the platform began within the account's history, or the first day after something happened to the account
+    -- the first day of a version that the platform began within the account's history, or after something happened to the account
     coalesce(days.previous_date is null and days.begins_on > histories.first_run_date, false)
     or coalesce(days.event_date > days.previous_date, false) as is_break,
     days.is_revised,
