@@ -1,5 +1,7 @@
 """The suite of `observation` records: one number the platform reported."""
 
+from datetime import date
+
 import pandas as pd
 
 from expectations.rules import (
@@ -7,6 +9,7 @@ from expectations.rules import (
     Facts,
     Rule,
     account_of_its_force,
+    asked_on,
     known_account,
     known_force,
     not_negative,
@@ -25,14 +28,23 @@ ORIGINS = ("reported", "absent_is_zero")
 
 
 def prepare(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
-    """Adds `_field` (the number's full name, null where a part is missing) and what a daily number must have beside it."""
+    """Adds `_field` (the number's full name, null where a part is missing), `_unmapped` (the same where the map does not have it
+    on the day of asking, `_asked_on`) and what a daily number must have beside it."""
     breakdown, breakdown_value = frame["breakdown"].fillna(""), frame["breakdown_value"].fillna("")
     split = (" " + breakdown + "=" + breakdown_value).where((breakdown != "") | (breakdown_value != ""), "")
     name = frame["platform"] + " " + frame["object_type"] + " " + frame["source_field"] + " " + frame["period"] + split
     daily = frame["period"] == "day"
     dated = frame["metric_date"].notna() & frame["day_tz"].notna()
+    asked = asked_on(frame["observed_at"], facts.run_date).fillna(facts.run_date.isoformat())
+    mapped = {
+        (field, day): any(first <= date.fromisoformat(day) <= last for first, last in facts.mapped_fields.get(field, ()))
+        for field, day in set(zip(name.dropna(), asked[name.notna()], strict=True))
+    }
+    is_mapped = pd.Series([mapped.get(pair, True) for pair in zip(name, asked, strict=True)], frame.index, dtype=bool)
     return of_its_force(observed(time_bounds(frame), facts), facts).assign(
         _field=name,
+        _asked_on=asked,
+        _unmapped=name.mask(is_mapped),
         _day_missing=pd.Series("day", frame.index).where(daily & ~dated),
         _zero=frame["value"].where(frame["origin"] == "absent_is_zero"),
     )
@@ -43,11 +55,11 @@ def rules(facts: Facts) -> list[Rule]:
 
     return [
         # first of all: of a field that nobody has mapped, nothing can be said about type or sign
-        one_of(
+        rule(
             UNMAPPED_FIELD,
-            "_field",
-            facts.mapped_fields,
-            f"{{_field}} is not in the seed platform_metric_map on {facts.run_date}",
+            "{_unmapped} is not in the seed platform_metric_map on {_asked_on}",
+            gxe.ExpectColumnValuesToBeNull,
+            column="_unmapped",
         ),
         account_of_its_force(facts),
         typed(),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from include.registry import Registry
-from include.settings import observation_bounds
+from include.settings import LONDON, observation_bounds
 
 if TYPE_CHECKING:
     from great_expectations.expectations import Expectation
@@ -59,7 +60,7 @@ class Facts:
     force_ids: frozenset[str]
     account_ids: frozenset[str]  # closed accounts too: what they said while open stays true
     accounts_of_forces: frozenset[str]  # as account_of_force() writes them; of accounts open on the run date or the days beside it
-    mapped_fields: frozenset[str]  # as field_name() writes them
+    mapped_fields: Mapping[str, tuple[tuple[date, date], ...]]  # as field_name() writes them, with first and last day of asking
     day_zones: frozenset[str]
     waves: frozenset[str]
     questions: frozenset[str]
@@ -86,9 +87,7 @@ class Facts:
                 if row.platform == platform and any(row.is_valid(run_date + timedelta(days=days)) for days in (-1, 0, 1))
             ),
             observed_between=(pd.Timestamp(earliest).tz_localize(None), pd.Timestamp(latest).tz_localize(None)),
-            mapped_fields=frozenset(
-                field_name(*row.field_key) for row in registry.metric_map if row.platform == platform and row.is_valid(run_date)
-            ),
+            mapped_fields=_mapped_fields(registry, platform),
             day_zones=frozenset(row["day_tz"] for row in tables["platforms"] if row["day_tz"]),
             waves=frozenset(row["wave"] for row in tables["survey_waves"]),
             questions=frozenset(row["question_code"] for row in tables["survey_questions"]),
@@ -101,6 +100,23 @@ class Facts:
                 for row in tables["horizon_watchlist"]
             ),
         )
+
+
+def _mapped_fields(registry: Registry, platform: str | None) -> dict[str, tuple[tuple[date, date], ...]]:
+    spans: dict[str, list[tuple[date, date]]] = defaultdict(list)
+    for row in registry.metric_map:
+        if row.platform == platform:
+            spans[field_name(*row.field_key)].append((row.valid_from, row.valid_to or date.max))
+    return {name: tuple(of_name) for name, of_name in spans.items()}
+
+
+def asked_on(observed_at: pd.Series, run_date: date) -> pd.Series:
+    """The day for which an answer counts, as text: its run date up to 12 hours after its end (London), else the London date on
+    which it was seen. The rule of the macro asked_on in dbt_project/macros/time_rules.sql; null where no time is known."""
+    start, end = (pd.Timestamp(run_date + timedelta(days=days), tz=LONDON) for days in (0, 1))
+    seen = observed_at.dt.tz_localize("UTC")
+    is_of_run = (seen >= start) & (seen < end + pd.Timedelta(hours=12))
+    return seen.dt.tz_convert(LONDON).dt.strftime("%Y-%m-%d").mask(is_of_run, run_date.isoformat())
 
 
 def account_of_force(account_id: Any, force_id: Any) -> Any:

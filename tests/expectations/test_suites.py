@@ -229,6 +229,21 @@ def test_a_field_is_mapped_only_while_its_row_of_the_map_is_valid() -> None:
     assert judge("observation", [{**good_row("observation", run_date=after), **row}], after)["rule"].tolist() == ["unmapped_field"]
 
 
+@pytest.mark.parametrize(
+    ("observed_at", "rules"),
+    [
+        (datetime(2025, 11, 15, 11, 59, 59, tzinfo=UTC), []),
+        (datetime(2025, 11, 15, 12, 0, tzinfo=UTC), ["unmapped_field"]),
+        (datetime(2025, 11, 15, 20, 0, tzinfo=UTC), ["unmapped_field"]),
+    ],
+)
+def test_the_map_is_read_as_of_the_day_of_asking_as_in_the_models(observed_at: datetime, rules: list[str]) -> None:
+    """Run of 14 November, the last day of the old impressions; an answer of the day after its noon is one of the 15th."""
+    run_date = date(2025, 11, 14)
+    row = {**good_row("observation", run_date=run_date), "source_field": "post_impressions_organic", "observed_at": observed_at}
+    assert judge("observation", [row], run_date)["rule"].tolist() == rules
+
+
 def test_the_breakdown_is_part_of_the_name_of_a_field() -> None:
     views = {"source_field": "post_media_view", "breakdown": "is_from_ads"}
     rows = [{**good_row("observation", number), **views, "breakdown_value": str(number)} for number in range(3)]
