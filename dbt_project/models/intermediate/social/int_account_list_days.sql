@@ -7,7 +7,10 @@ with platforms as (
         least(
             cast(date_trunc('month', min(plan.run_date)) as date),
             min(
-                case when plan.platform = platforms.platform then {{ plus_days('plan.run_date', '-platforms.list_window_days') }} end
+                case
+                    when plan.platform = platforms.platform
+                        then {{ plus_days('plan.run_date', '-platforms.list_window_days') }}
+                end
             )
         ) as first_day
     from {{ ref('platforms') }} as platforms

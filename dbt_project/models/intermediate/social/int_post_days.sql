@@ -45,5 +45,16 @@ with_status as (
 )
 
 select
-    * replace (case when status in ('missing', 'partial') then gap_cause end as gap_cause)
+    platform,
+    force_id,
+    account_id,
+    metric,
+    metric_version,
+    published_date,
+    value,
+    missing_n,
+    provisional_n,
+    status,
+    case when status in ('missing', 'partial') then gap_cause end as gap_cause,
+    is_simulated
 from with_status
