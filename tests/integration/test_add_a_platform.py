@@ -69,7 +69,7 @@ class Murmur(ApiSource):
             yield Row("account", {"account_id": body["id"], "handle": body["handle"], "display_name": body["name"]}, "profile")
             yield self.observation(page, "account", body["id"], "followers", "snapshot", body["followers"], "profile")
             return
-        for number, item in enumerate(body["murmurs"], 1):
+        for number, item in enumerate(body["data"], 1):
             where = f"murmurs item {number}"
             post = {"post_id": item["id"], "published_at": item["at"], "kind": "original", "text": item["text"]}
             yield Row("post", {**post, "account_id": page.account_id}, where)
@@ -83,8 +83,8 @@ class Murmur(ApiSource):
     def count(self, page: Page) -> Counter[str]:
         if page.endpoint == "profile":
             return Counter(account=1, observation=len(findall("$.followers", page.body)))
-        reported = sum(len(findall(f"$.murmurs[*].{name}", page.body)) for name in COUNTS)
-        return Counter(post=len(findall("$.murmurs[*].id", page.body)), observation=reported)
+        reported = sum(len(findall(f"$.data[*].{name}", page.body)) for name in COUNTS)
+        return Counter(post=len(findall("$.data[*].id", page.body)), observation=reported)
 '''
 
 JOB = """
@@ -157,7 +157,7 @@ class MurmurHost(BaseHTTPRequestHandler):
         parts = self.path.strip("/").split("/")
         user = parts[1]
         if parts[2:] == ["murmurs"]:
-            self.answer(200, {"murmurs": MURMURS[user]})
+            self.answer(200, {"data": MURMURS[user]})
         else:
             self.answer(200, {"id": user, "handle": f"sim.{user}", "name": user, "followers": FOLLOWERS[user]})
 

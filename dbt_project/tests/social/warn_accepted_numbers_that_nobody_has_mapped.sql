@@ -1,0 +1,14 @@
+{{ config(severity='warn') }}
+
+-- one row per name: map it in the seed platform_metric_map, or correct the span of its row
+select
+    platform,
+    object_type,
+    source_field,
+    period,
+    breakdown,
+    breakdown_value,
+    asked_on,
+    count(*) as numbers
+from {{ ref('int_unmapped_observations') }}
+group by all
