@@ -54,7 +54,9 @@ def rules(facts: Facts) -> list[Rule]:
     import great_expectations.expectations as gxe
 
     return [
-        # first of all: of a field that nobody has mapped, nothing can be said about type or sign
+        # first when it was seen: that decides which row of the map holds
+        *provenance(),
+        # then the map: of a field that nobody has mapped, nothing can be said about type or sign
         rule(
             UNMAPPED_FIELD,
             "{_unmapped} is not in the seed platform_metric_map on {_asked_on}",
@@ -63,7 +65,6 @@ def rules(facts: Facts) -> list[Rule]:
         ),
         account_of_its_force(facts),
         typed(),
-        *provenance(),
         *required("platform", "force_id", "account_id", "object_type", "object_id", "source_field", "period", "value", "origin"),
         known_force(facts),
         known_account(facts),

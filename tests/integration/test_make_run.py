@@ -56,7 +56,14 @@ def test_the_screen_shows_stages_times_and_the_summary_and_nothing_else(finished
         assert re.search(rf"^ +\d+\.\d s  {title}", shown, re.MULTILINE), f"no time of {title}"
     assert shown.count("  green\n") == 4
     assert "43 forces" in shown
-    for heading in ("Rows collected", "What the public wants", "Horizon: the fediverse", "Gaps", "Published", "Try next"):
+    for heading in (
+        "Rows collected",
+        "What the public wants",
+        "Horizon: which channels are rising",
+        "Gaps",
+        "Published",
+        "Try next",
+    ):
         assert f"\n{heading}" in shown, heading
     assert "simulated" in shown
     assert "[info" not in shown
