@@ -37,10 +37,10 @@ up: $(READY) ## Airflow with scheduler and UI on the same DAGs; Ctrl-C stops it
 	@$(BIN)/python -m include.up
 
 test: $(READY) ## all fast tests
-	@$(BIN)/python -m pytest -m "not full" -n 2 --dist loadgroup $(TESTS)
+	@$(BIN)/python -m pytest -m "not full" -n 2 --dist loadfile $(TESTS)
 
 test-full: $(READY) ## the long tests too, their table into docs/evidence/
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 check: $(READY) ## linters, types, registry: the same for hook, human and CI
 	@$(BIN)/ruff check .

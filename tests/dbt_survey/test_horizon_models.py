@@ -8,8 +8,6 @@ import pytest
 
 from tests.dbt_survey.homes import AS_OF, real_series
 
-pytestmark = pytest.mark.xdist_group("survey_build")  # one worker, one build
-
 STEP_DAY, STEP_SIZE = date(2019, 7, 4), 991_816
 NOT_YET = ("slope_ci_low", "slope_ci_high", "trend_p_value", "trend_q_value", "acceleration", "stage", "stage_rule")
 

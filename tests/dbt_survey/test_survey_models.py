@@ -7,8 +7,6 @@ from scipy.stats import binomtest
 from tests.dbt_survey.conftest import WAVE
 from tests.dbt_survey.homes import AGE_BANDS, CATEGORIES, FORCES, POPULATION
 
-pytestmark = pytest.mark.xdist_group("survey_build")  # one worker, one build
-
 Z = 1.959963984540054
 
 

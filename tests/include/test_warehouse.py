@@ -18,8 +18,6 @@ from tests.dbt_survey.homes import AGE_BANDS, AS_OF, SURVEY, accepted_rows, answ
 
 SELECTION = "+expectation_gap +horizon_trends"
 
-pytestmark = pytest.mark.xdist_group("warehouse_build")  # they share one home
-
 
 def copy_of_the_project(folder: Path) -> Path:
     return shutil.copytree(PROJECT_ROOT / "dbt_project", folder, ignore=shutil.ignore_patterns("target", "logs"))

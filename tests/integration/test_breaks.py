@@ -11,8 +11,6 @@ import pytest
 from include.simulator.truth import post_truth
 from tests.integration.worlds import WholeWorld, run_world
 
-pytestmark = pytest.mark.xdist_group("breaks")
-
 FORCES = ("gwent", "kent", "surrey")
 VIEWS_BEGIN, REACH_BREAK = date(2025, 11, 15), date(2026, 6, 15)
 RUN_DATES = [

@@ -1,21 +1,25 @@
-"""The marts equal the simulator's truth, over all 43 forces, for a world seed drawn at test time."""
+"""The marts equal the simulator's truth, over all 43 forces, for a world seed drawn at test time; and again on a second run."""
 
 from __future__ import annotations
 
 import gzip
+import os
 from collections import Counter
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from include.contract import TABLES
+from include.publish import publish
+from include.run import simulated_connections
+from include.simulator.process import SimulatorProcess
 from include.simulator.survey import survey_truth
 from include.simulator.truth import account_day_truth, facebook_truth, post_truth
-from tests.integration.worlds import WholeWorld
+from include.warehouse import build
+from tests.integration.worlds import WholeWorld, at_home, collect_day, collect_files
 from tests.simulator.test_truth import published_originals
-
-pytestmark = pytest.mark.xdist_group("world")
 
 EXACT = ("followers_end", "posts_published", "interactions", "views")
 
@@ -216,3 +220,20 @@ def test_no_person_and_no_token_stays_in_any_file(world: WholeWorld) -> None:
     assert looked[".gz"] > 500
     assert looked[".parquet"] > 20
     assert not found, found[:5]
+
+
+def test_a_second_run_changes_nothing(world: WholeWorld) -> None:
+    tables = [table for table in TABLES if table.name != "publications"]
+    before = {table.name: world.query(f"select * from marts.{table.name} order by {', '.join(table.key)}") for table in tables}
+    landed = sorted(world.home.landing.rglob("*.gz"))
+    with at_home(world.home.path.parent) as home, SimulatorProcess(seed=world.seed, defects=world.defects) as simulator:
+        with patch.dict(os.environ, simulated_connections(simulator)):
+            collect_day(simulator, world.as_of)
+            collect_files(home, world.as_of, world.seed)
+        build(world.as_of)
+        publish(world.as_of)
+    assert sorted(world.home.landing.rglob("*.gz")) == landed, "the same answers have the same name"
+    for table in tables:
+        again = world.query(f"select * from marts.{table.name} order by {', '.join(table.key)}")
+        pd.testing.assert_frame_equal(before[table.name], again, obj=table.name)
+    assert len(world.query("select * from marts.publications")) == 2
