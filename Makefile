@@ -54,8 +54,9 @@ format: $(READY) ## let the formatters do it
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-lock: ## compile requirements.lock again from pyproject.toml (needs uv)
+lock: ## compile both lock files again from pyproject.toml (needs uv)
 	@uv pip compile pyproject.toml --group dev --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet -o requirements.lock
+	@uv pip compile pyproject.toml --group production -c requirements.lock --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet -o requirements-production.lock
 
 clean: ## remove the environment and all state
 	@rm -rf $(VENV) var dbt_project/target dbt_project/logs
