@@ -59,6 +59,7 @@ TABLES: tuple[ContractTable, ...] = (
             "media_with_alt_text": PLATFORM,
             "objective": PLATFORM,
             "campaign": PLATFORM,
+            **dict.fromkeys(("reposts", "quotes", "saves"), "not every platform has them"),
             "impressions_legacy": "a closed series",
             "latest_impressions_legacy": "a closed series",
             **dict.fromkeys(

@@ -16,6 +16,7 @@ subjects as (
 
     select
         definitions.metric,
+        cast(null as varchar) as platform,
         whole.subject
     from definitions
     cross join (values ('*'), ('posts')) as whole (subject)
@@ -25,6 +26,7 @@ subjects as (
 
     select
         definitions.metric,
+        metric_map.platform,
         metric_map.source_field as subject
     from definitions
     inner join {{ ref('platform_metric_map') }} as metric_map
@@ -55,7 +57,10 @@ select
     subjects.metric,
     {{ last_value_by('gaps.cause', 'gaps.run_date') }} as gap_cause
 from gaps
-inner join subjects on gaps.subject = subjects.subject
+inner join subjects
+    on
+        gaps.subject = subjects.subject
+        and gaps.platform = coalesce(subjects.platform, gaps.platform)
 inner join months on gaps.run_date between months.month and {{ plus_days('months.last_day', 14) }}
 group by gaps.platform, gaps.force_id, months.month, subjects.metric
 
