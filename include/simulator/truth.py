@@ -19,7 +19,7 @@ import pandas as pd
 
 from include.simulator.defects import Defect, Losses, losses
 from include.simulator.insights import LAG_SECONDS, PAGE_METRICS, POST_METRICS
-from include.simulator.register import SEEDS, PageAccount, Register, read_register
+from include.simulator.register import SEEDS, Account, Register, read_register
 from include.simulator.times import DAY, london_date, london_midnight, pacific_midnight, to_instant
 from include.simulator.world import Counts, Post, World
 
@@ -41,7 +41,7 @@ MONTH_METRICS = ("followers_end", "posts_published", "interactions", "views", "e
 class _Visit:
     """One run's look at one page: when, and what it could not have."""
 
-    page: PageAccount
+    page: Account
     instant: int
     lost: Losses
 
@@ -65,7 +65,7 @@ class _Plan:
     def first_month(self) -> date:
         return london_date(self.instants[0]).replace(day=1)
 
-    def visits(self, page: PageAccount) -> Iterator[_Visit]:
+    def visits(self, page: Account) -> Iterator[_Visit]:
         for instant in self.instants:
             if page.is_open(london_date(instant)):
                 yield _Visit(page, instant, losses(self.defects, page.force_id, london_date(instant)))
@@ -125,7 +125,7 @@ def _readings(plan: _Plan) -> pd.DataFrame:
                 rows.append(
                     {
                         "force_id": page.force_id,
-                        "account_id": page.page_id,
+                        "account_id": page.account_id,
                         "post_id": post.post_id,
                         "published_at": post.published_at,
                         "is_original": post.is_original,
@@ -164,7 +164,7 @@ def post_readings(
 def _follower_readings(plan: _Plan) -> dict[str, list[tuple[int, int]]]:
     """Snapshots by page: run instant and followers, oldest first."""
     return {
-        page.page_id: [
+        page.account_id: [
             (visit.instant, plan.world.followers(page, london_date(visit.instant)))
             for visit in plan.visits(page)
             if not visit.lost.snapshot
@@ -230,11 +230,11 @@ def _followers_end(plan: _Plan, months: Sequence[date]) -> Iterator[dict[str, An
         for month in months:
             end = min(_last_day(month), plan.as_of)
             total, is_missing, has_pages = 0.0, False, False
-            for page in plan.register.pages_of(force_id):
+            for page in plan.world.accounts_of(force_id):
                 if not page.is_open(end):
                     continue
                 has_pages = True
-                seen = [value for instant, value in snapshots[page.page_id] if month <= london_date(instant) <= end]
+                seen = [value for instant, value in snapshots[page.account_id] if month <= london_date(instant) <= end]
                 is_missing = is_missing or not seen
                 total += seen[-1] if seen else 0
             value = np.nan if is_missing or not has_pages else total
@@ -279,7 +279,7 @@ def _sums_over_posts(plan: _Plan, months: Sequence[date]) -> Iterator[dict[str, 
 def _listing(plan: _Plan, force_id: str, month: date) -> str:
     """How much of the force's lists of a month was read: a hint at the status."""
     states = []
-    for page in plan.register.pages_of(force_id):
+    for page in plan.world.accounts_of(force_id):
         if page.opened > min(_last_day(month), plan.as_of) or (page.closed and page.closed < month):
             continue
         visits = [visit for visit in plan.visits(page) if visit.instant >= london_midnight(month)]
@@ -360,7 +360,7 @@ def account_day_truth(
             rows.append(
                 {
                     "force_id": page.force_id,
-                    "account_id": page.page_id,
+                    "account_id": page.account_id,
                     "metric_date": day,
                     "account_views": total.organic_views,
                     "account_views_paid": total.paid_views,

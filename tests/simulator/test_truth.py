@@ -44,7 +44,7 @@ class Seen:
 
 def account_rows() -> list[dict[str, str]]:
     with (SEEDS / "accounts.csv").open(newline="", encoding="utf-8") as handle:
-        return [row for row in csv.DictReader(handle) if row["force_id"] in FORCES]
+        return [row for row in csv.DictReader(handle) if row["platform"] == "facebook" and row["force_id"] in FORCES]
 
 
 def is_open(row: dict[str, str], day: date) -> bool:
