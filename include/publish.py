@@ -7,6 +7,9 @@
 
 A version is written under a name that ends in `.tmp`, synced and renamed; until `current` is renamed over, nobody reads it.
 Killed at any point, the old version stands, and the next publication removes what was left.
+
+PostgreSQL for BI (include/bi), where one is configured, gets the same publication_id: its rows are loaded before the rename and
+shown after it. A crash in between rolls forward: the next publication, or `make serve`, first shows there what the files show.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from include import contract, registry
+from include import bi, contract, registry
 from include.settings import Home
 
 if TYPE_CHECKING:
@@ -77,6 +80,7 @@ def publish(as_of: date, home: Home | None = None) -> Publication:
     home.locks.mkdir(parents=True, exist_ok=True)
     with FileLock(home.locks / "publish.lock"):
         _remove_leftovers(home)
+        bi.roll_forward(current_version(home))
         with duckdb.connect(str(home.build_file), read_only=True) as build:
             build.execute("set TimeZone = 'UTC'")
             reasons = closed(gate_facts(build, as_of, home), contract.FRESH_WITHIN_DAYS)
@@ -90,7 +94,9 @@ def publish(as_of: date, home: Home | None = None) -> Publication:
         folder = _versions(home) / publication_id
         publication = Publication(publication_id, now, as_of, ingest_ids, rows, is_simulated, folder)
         _write_version(publication, home)
+        bi.load(folder)
         _switch(publication_id, home)
+        bi.show(publication_id)
         _remove_old(home, now)
     return publication
 
