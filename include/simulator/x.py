@@ -55,6 +55,13 @@ def _time(query: Mapping[str, str], name: str) -> int | None:
         raise invalid(name, text, f"The `{name}` query parameter value [{text}] is not a valid RFC3339 date") from None
 
 
+def _id(query: Mapping[str, str], name: str, default: int) -> int:
+    text = query.get(name, str(default))
+    if not re.fullmatch(r"[0-9]{1,19}", text):
+        raise invalid(name, text, f"The `{name}` query parameter value [{text}] does not match ^[0-9]{{1,19}}$")
+    return int(text)
+
+
 def _token(skip: int) -> str:
     return "t3b" + base64.b32hexencode(json.dumps([skip]).encode()).decode().rstrip("=").lower()
 
@@ -257,7 +264,7 @@ class XTimelines(Service):
         last = self.clock.instant if end is None else min(end - 1, self.clock.instant)
         deepest = DEEPEST_WITHOUT_REPLIES if "replies" in excluded else DEEPEST
         kinds = {"reply": "replies", "retweet": "retweets"}
-        since, until = int(query.get("since_id", 0)), int(query.get("until_id", 2**63))
+        since, until = _id(query, "since_id", 0), _id(query, "until_id", 2**63)
         shown: list[XPost] = []
         has_more, place = False, 0
         for post in self.world.posts_backwards(account, start, last):
