@@ -14,7 +14,7 @@ from include.simulator.register import Account
 from include.simulator.times import DAY, HOUR, pacific_midnight, wire_time
 from include.simulator.world import last_full_pacific_day
 
-IMPRESSIONS_END = date(2025, 4, 21)
+IMPRESSIONS_END, REPOSTS_BEGIN = date(2025, 4, 21), date(2025, 12, 3)
 LAG_SECONDS = 48 * HOUR
 """A day has no values until this long after its end; they are absent then, not 0."""
 
@@ -107,7 +107,8 @@ def check_media_metrics(names: list[str], media: Media, on: date) -> None:
     """One metric that the medium does not have cancels the whole batch: raises GraphError."""
     is_video = media.media_type == "VIDEO"
     for place, name in enumerate(names):
-        if name not in MEDIA_METRICS and name not in STORY_METRICS:
+        is_known = name in MEDIA_METRICS or name in STORY_METRICS
+        if not is_known or (name == "reposts" and on < REPOSTS_BEGIN):
             raise unknown_metric(place, [known for known in MEDIA_METRICS if known != "impressions"])
         if name == "impressions" and on >= IMPRESSIONS_END:
             raise impressions_ended()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from include.simulator.defects import Losses
 from include.simulator.insights import POST_METRICS
-from include.simulator.instagram_insights import IMPRESSIONS_END
+from include.simulator.instagram_insights import IMPRESSIONS_END, REPOSTS_BEGIN
 from include.simulator.instagram_world import InstagramWorld, Media
 from include.simulator.register import Register
 from include.simulator.timeline import Timeline
@@ -16,7 +16,17 @@ from include.simulator.times import london_date
 from include.simulator.world import Post, World
 from include.simulator.x_world import XPost, XWorld
 
-READ_METRICS = ("reactions", "comments", "shares", "interactions", "views", "views_paid", "impressions_legacy", "reach_unique")
+INTERACTIONS: dict[str, tuple[str, ...]] = {
+    "facebook": ("reactions", "comments", "shares"),
+    "instagram": ("reactions", "comments", "shares", "reposts"),
+    "x": ("reactions", "comments", "reposts", "quotes"),
+}
+"""What counts as an interaction: reactions, comments and sharing in every form. Saves are none."""
+
+READ_METRICS = (
+    *("reactions", "comments", "shares", "reposts", "quotes", "saves", "interactions"),
+    *("views", "views_paid", "impressions_legacy", "reach_unique"),
+)
 FACEBOOK_INSIGHTS = {
     "views": ("post_media_view",),
     "views_paid": ("post_media_view",),
@@ -28,15 +38,11 @@ Reading = dict[str, Any]
 """By metric of READ_METRICS, and `reach_source_field`."""
 
 
-def _sum(*parts: int | None) -> int | None:
-    """A sum of parts that are all known, else None: a post with one part missing has no such count, not a smaller one."""
-    known = [part for part in parts if part is not None]
-    return sum(known) if len(known) == len(parts) else None
-
-
-def _reading(values: Mapping[str, Any]) -> Reading:
+def _reading(parts: Sequence[str], values: Mapping[str, Any]) -> Reading:
+    """With the sum of the parts: a post with one of them missing has no interactions, not fewer."""
     reading: Reading = {**dict.fromkeys(READ_METRICS), "reach_source_field": None, **values}
-    return {**reading, "interactions": _sum(reading["reactions"], reading["comments"], reading["shares"])}
+    counts = [reading[part] for part in parts]
+    return {**reading, "interactions": None if None in counts else sum(counts)}
 
 
 def facebook_reading(post: Post, instant: int, lost: Losses, spoilt: frozenset[str]) -> Reading:
@@ -57,7 +63,7 @@ def facebook_reading(post: Post, instant: int, lost: Losses, spoilt: frozenset[s
                 known[metric] = None if is_spoilt else values[name][1 if metric == "views_paid" else 0]
                 if metric == "reach_unique" and not is_spoilt:
                     known["reach_source_field"] = name
-    return _reading(known)
+    return _reading(INTERACTIONS["facebook"], known)
 
 
 def instagram_reading(post: Media, instant: int, lost: Losses, spoilt: frozenset[str]) -> Reading:
@@ -68,17 +74,21 @@ def instagram_reading(post: Media, instant: int, lost: Losses, spoilt: frozenset
     def get(name: str) -> int | None:
         return None if is_out or name in spoilt or name in lost.metrics else getattr(counts, name)
 
-    reach = get("reach")
+    reach, has_reposts = get("reach"), london_date(instant) >= REPOSTS_BEGIN
+    parts = INTERACTIONS["instagram"]
     return _reading(
+        parts if has_reposts else parts[:-1],
         {
             "reactions": get("likes"),
             "comments": get("comments"),
-            "shares": _sum(get("shares"), get("reposts")),
+            "shares": get("shares"),
+            "reposts": get("reposts") if has_reposts else None,
+            "saves": get("saved"),
             "views": get("views"),
             "impressions_legacy": get("impressions") if london_date(instant) < IMPRESSIONS_END else None,
             "reach_unique": reach,
             "reach_source_field": None if reach is None else "reach",
-        }
+        },
     )
 
 
@@ -89,14 +99,16 @@ def x_reading(post: XPost, instant: int, lost: Losses, spoilt: frozenset[str]) -
     def get(name: str, value: int) -> int | None:
         return None if name in spoilt else value
 
-    shares = _sum(get("retweet_count", counts.retweets), get("quote_count", counts.quotes))
     return _reading(
+        INTERACTIONS["x"],
         {
             "reactions": get("like_count", counts.likes),
             "comments": get("reply_count", counts.replies),
-            "shares": shares,
+            "reposts": get("retweet_count", counts.retweets),
+            "quotes": get("quote_count", counts.quotes),
+            "saves": get("bookmark_count", counts.bookmarks),
             "views": get("impression_count", counts.impressions),
-        }
+        },
     )
 
 

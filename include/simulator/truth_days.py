@@ -93,7 +93,8 @@ def wikimedia_truth(seed: int, articles: Iterable[str], first: date, last: date)
 def mastodon_truth(seed: int, hosts: Iterable[str], first: date, last: date) -> pd.DataFrame:
     """What happened on a whole day (UTC). Grain: host × day, both ends included.
 
-    Columns: host, day, statuses, logins, registrations. A row of the activity whose `week` lies on date D is the sum of D and the six days after it.
+    Columns: host, day, statuses, logins, registrations. A row of the activity whose `week` lies on date D is the sum of D and
+    the six days after it.
     """
     days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
     rows = [(host, day, *activity_of_day(seed, host, day)) for host in hosts for day in days]

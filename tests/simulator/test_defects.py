@@ -220,7 +220,7 @@ def test_wrong_defects_are_refused(facebook: Asking) -> None:
 
 def test_defects_survive_json() -> None:
     assert KINDS.keys() == KIND_PLATFORMS.keys()
-    for kind, platform in ((kind, platform) for kind in KINDS for platform in KIND_PLATFORMS[kind]):
+    for kind, platform in ((name, where) for name, places in KIND_PLATFORMS.items() for where in places):
         detail = {"count": 2, "endpoint": "snapshot", "metric": "page_follows"}
         defect = Defect(kind, "gwent", TODAY, TODAY, detail, platform)
         assert Defect.from_json(json.loads(json.dumps(defect.to_json()))) == defect
