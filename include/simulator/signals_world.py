@@ -43,7 +43,7 @@ def article_begins(seed: int, article: str) -> date:
 def _views_of_year(seed: int, article: str, year: int) -> tuple[int | None, ...]:
     """Trend, week, season and noise; a few days are not there at all."""
     rng = generator(seed, "article", article)
-    base, growth, phase = rng.lognormal(6.5, 1.0), rng.normal(0.05, 0.25), rng.uniform(0, 2 * np.pi)
+    base, growth, phase = rng.lognormal(6.5, 1.0), rng.normal(0.05, 0.15), rng.uniform(0, 2 * np.pi)
     week = 1 + 0.15 * np.sin(2 * np.pi * np.arange(7) / 7 + rng.uniform(0, 2 * np.pi))
     first = date(year, 1, 1)
     age = (first - article_begins(seed, article)).days + np.arange(366)
