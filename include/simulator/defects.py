@@ -180,7 +180,8 @@ def default_defects(as_of: date) -> list[Defect]:
     """The handful planted in the default world, so that the pipeline's honesty shows in its figures.
 
     Gwent's follower count is not reported in all of the month before the as-of month; Dyfed-Powys had an expired token on the
-    weekly run eight weeks before; one throttle and one duplicated page, which must not show at all.
+    weekly run eight weeks before. One throttle, one duplicated page, hidden likes on Instagram and an edited post on X must not
+    show at all.
     """
     month_before = (as_of.replace(day=1) - timedelta(days=1)).replace(day=1)
     weeks = {number: as_of - timedelta(weeks=number) for number in (2, 3, 8)}
@@ -189,6 +190,8 @@ def default_defects(as_of: date) -> list[Defect]:
         Defect("token_expired", "dyfed-powys", weeks[8], weeks[8]),
         Defect("throttle", "essex", weeks[3], weeks[3], {"count": 1, "code": 80001}),
         Defect("duplicate_page", "merseyside", weeks[2], weeks[2]),
+        Defect("hidden_likes", "kent", weeks[3], weeks[2], platform="instagram"),
+        Defect("edited_post", "essex", weeks[3], weeks[3], {"age_days": 8}, "x"),
     ]
 
 
