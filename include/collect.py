@@ -14,7 +14,7 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +23,31 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 
 import extractors
-from extractors.base import Access, Account, ApiSource, Drop, FileSource, Gap, Order, Page, RowBatch, Source, SourceError
+from extractors.base import (
+    Access,
+    ApiSource,
+    Drop,
+    FileSource,
+    Gap,
+    Order,
+    Page,
+    RowBatch,
+    SignalOrder,
+    SignalSource,
+    Source,
+    SourceError,
+    WatchedSeries,
+)
 from extractors.redaction import REDACTION_VERSION
-from include import credentials, landing, registry
+from include import credentials, landing, ledger, registry
 from include.records import batch_to_table, to_table
-from include.settings import Home, run_instant
+from include.settings import Home, contact, run_instant
 
 log = logging.getLogger(__name__)
 
 PLAN_BATCH = "_plan"
-
-WHOLE_ACCOUNT_SUBJECTS = ("*", "posts")
-WORTH_ANOTHER_ATTEMPT = ("throttled", "outage")
-"""A gap about one field fails a force only where another attempt may close it; the ledger has it in any case."""
+SIGNAL_BATCH = "signals"
+"""All series of an open source are one batch: they belong to no force."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +92,7 @@ def plan(source: str, run_date: date, forces: Iterable[str] | None = None, home:
     accounts = [account for account in seeds.open_accounts(platform, run_date) if account.force_id in wanted]
     ids = "\n".join(sorted(account.account_id for account in accounts))
     ingest_id = hashlib.sha256(f"plan\n{source}\n{run_date}\n{ids}".encode()).hexdigest()[:20]
-    simulated = _simulated_accounts(platform)
+    simulated = ledger.simulated_accounts(platform)
     rows = [
         {
             "source": source,
@@ -132,7 +144,11 @@ def collect_force(
         raise KeyError(f"no open account on {api.platform} on {run_date}: {force_id}")
     order = Order(force_id, accounts, run_date, seeds.source_fields(api.platform, run_date))
     client = HttpClient(
-        access or credentials.access(source).for_force(force_id), run_date=run_date, classify=api.classify, sleep=sleep
+        access or credentials.access(source).for_force(force_id),
+        run_date=run_date,
+        classify=api.classify,
+        redact_more=api.redact,
+        sleep=sleep,
     )
     with _only_attempt(home, source, force_id):
         try:
@@ -140,13 +156,13 @@ def collect_force(
         finally:
             client.close()
         parsed = _parse(api, landed.path, force_id)
-        ledger = _ledger(parsed, api, order, landed.ingest_id)
-        collected = _record(api, parsed, landed, home, run_date, force_id, client.requests_made, {"collection": ledger})
+        outcomes = ledger.of_force(parsed, api, order, landed.ingest_id)
+        collected = _record(api, parsed, landed, home, run_date, force_id, client.requests_made, {"collection": outcomes})
     log.info(
         "%s %s: %d accounts, %d pages, %s, %d gaps",
         source, force_id, len(accounts), landed.pages, _shown(collected.rows), collected.gaps,
     )  # fmt: skip
-    error = _failure(parsed.gaps)
+    error = ledger.failure(parsed.gaps)
     if error is not None:
         raise error
     return collected
@@ -171,6 +187,65 @@ def collect_file(
         collected = _record(files, parsed, landed, home, run_date, path.name, 0, {}, file=path.name)
     log.info("%s %s: %s, %d gaps", source, path.name, _shown(collected.rows), collected.gaps)
     return collected
+
+
+def collect_signals(
+    source: str,
+    run_date: date,
+    home: Home | None = None,
+    host: str | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Collected:
+    """Fetch all series that the watchlist has of an open source, land them, and write their records.
+
+    host: asked instead of the real host; by default what a connection named like the source says, if there is one. Raises, after
+    all that could be had is landed and recorded, the first SourceError that another attempt may mend.
+    """
+    home = home or Home.current()
+    signals = extractors.source(source)
+    if not isinstance(signals, SignalSource):
+        raise TypeError(f"{source} is not an open source of signals")
+    watched = registry.current().watched_series(source)
+    asked = host or credentials.other_host(source)
+    by_host: dict[str, list[WatchedSeries]] = defaultdict(list)
+    for series in watched:
+        by_host[signals.base_url(series, asked)].append(series)
+    made: Counter[str] = Counter()
+    with _only_attempt(home, source, SIGNAL_BATCH):
+        items = _fetch_signals(signals, by_host, run_date, sleep, made)
+        landed = landing.write(items, home.landing / source / run_date.isoformat() / SIGNAL_BATCH)
+        parsed = _parse(signals, landed.path, None)
+        outcomes = ledger.of_signals(parsed, signals, watched, run_date, landed.ingest_id)
+        collected = _record(signals, parsed, landed, home, run_date, SIGNAL_BATCH, made["requests"], {"collection": outcomes})
+    log.info("%s: %d series, %s, %d gaps", source, len(watched), _shown(collected.rows), collected.gaps)
+    error = ledger.failure(parsed.gaps)
+    if error is not None:
+        raise error
+    return collected
+
+
+def _fetch_signals(
+    source: SignalSource,
+    by_host: Mapping[str, list[WatchedSeries]],
+    run_date: date,
+    sleep: Callable[[float], None],
+    made: Counter[str],
+) -> Iterator[Page | Gap]:
+    """What the source yields, host by host. made: how many requests that took."""
+    from extractors.http import HttpClient
+
+    for base_url, series in by_host.items():
+        client = HttpClient(
+            Access(base_url), run_date=run_date, classify=source.classify, redact_more=source.redact, contact=contact(), sleep=sleep
+        )
+        try:
+            yield from source.fetch(client, SignalOrder(run_date, tuple(series)))
+        except SourceError as error:
+            for each in series:
+                yield Gap(None, each.subject, error.cause, str(error))
+        finally:
+            made["requests"] += client.requests_made
+            client.close()
 
 
 def _api_source(name: str) -> ApiSource:
@@ -297,79 +372,6 @@ def _write_records(folder: Path, tables: Mapping[str, pa.Table], manifest: Mappi
     part.rename(folder)
     for leftover in folder.parent.glob(".*.part"):
         shutil.rmtree(leftover)
-
-
-# --- the ledger: what became of each account and subject ---
-
-
-def _ledger(parsed: _Parsed, source: ApiSource, order: Order, ingest_id: str) -> pa.Table:
-    """Kind `collection`: account × subject (× object, for gaps about one post)."""
-    recorded_at = datetime.now(UTC)
-    simulated = _simulated_accounts(source.platform)
-    is_simulated = any(page.is_simulated for page in parsed.pages)
-    rows = []
-    for account in order.accounts:
-        times = [page.observed_at for page in parsed.pages if page.account_id == account.account_id]
-        common = {
-            "source": source.name,
-            "platform": source.platform,
-            "force_id": order.force_id,
-            "run_date": order.run_date,
-            "ingest_id": ingest_id,
-            "observed_at": max(times, default=None),
-            "is_simulated": is_simulated or account.account_id in simulated,
-            "account_id": account.account_id,
-            "recorded_at": recorded_at,
-        }
-        gaps = _gaps_of(account, parsed)
-        for gap in gaps:
-            outcome = {"object_id": gap.object_id, "subject": gap.subject, "outcome": "gap", "cause": gap.cause}
-            rows.append({**common, **outcome, "detail": gap.detail})
-        closed = {gap.subject for gap in gaps if gap.object_id is None}
-        for subject in _answered_subjects(account, parsed):
-            if subject not in closed:
-                rows.append({**common, "subject": subject, "outcome": "collected"})
-    return to_table("collection", rows)
-
-
-def _gaps_of(account: Account, parsed: _Parsed) -> list[Gap]:
-    """The account's gaps, each subject and object once: the first cause is the one that led to the others."""
-    gaps: dict[tuple[str, str | None], Gap] = {}
-    for gap in parsed.gaps:
-        if gap.account_id in (account.account_id, None):
-            gaps.setdefault((gap.subject, gap.object_id), gap)
-    if not gaps and not any(page.account_id == account.account_id for page in parsed.pages):
-        return [Gap(account.account_id, "*", "not_collected", "the attempt brought neither an answer nor a reason")]
-    return list(gaps.values())
-
-
-def _answered_subjects(account: Account, parsed: _Parsed) -> list[str]:
-    """'*' and what was asked for on pages that were of use. A subject with a gap is not collected, whatever else was answered."""
-    useful = [page for page in parsed.pages if page.account_id == account.account_id and "error" not in page.context]
-    named = (name for page in useful for name in page.context.get("subjects", "").split(",") if name)
-    return list(dict.fromkeys(("*", *named))) if useful else []
-
-
-def _simulated_accounts(platform: str) -> frozenset[str]:
-    rows = registry.current().tables["accounts"]
-    return frozenset(row["account_id"] for row in rows if row["platform"] == platform and row["is_simulated"] == "true")
-
-
-def _failure(gaps: list[Gap]) -> SourceError | None:
-    """The error that a force's part of a run ends with: the first that no retry mends, else the first that one may mend."""
-    errors = []
-    for gap in gaps:
-        worth_it = gap.cause in WORTH_ANOTHER_ATTEMPT and gap.object_id is None
-        if gap.subject in WHOLE_ACCOUNT_SUBJECTS or worth_it:
-            kind = _error_class(gap.cause)
-            errors.append(kind(f"account {gap.account_id}, {gap.subject}: {gap.detail}"))
-    return next((error for error in errors if not error.retryable), errors[0] if errors else None)
-
-
-def _error_class(cause: str) -> type[SourceError]:
-    """The error of a cause; plain SourceError where the cause has none of its own."""
-    direct = SourceError.__subclasses__()
-    return next((each for each in direct if each.cause == cause and each.__module__ == "extractors.base"), SourceError)
 
 
 def _shown(rows: Mapping[str, int]) -> str:

@@ -10,7 +10,17 @@ from typing import Any
 from airflow.sdk import Asset, ExceptionRetryPolicy, Param, RetryAction, RetryRule
 from airflow.sdk.definitions.retry_policy import RetryDecision
 
-from extractors.base import AccountClosed, BadFile, PermissionMissing, RetiredMetric, Source, Throttled, TokenExpired, TooFewViewers
+from extractors.base import (
+    AccountClosed,
+    BadFile,
+    CreditsDepleted,
+    PermissionMissing,
+    RetiredMetric,
+    Source,
+    Throttled,
+    TokenExpired,
+    TooFewViewers,
+)
 from include.settings import LONDON
 
 START_DATE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -20,6 +30,7 @@ LONGEST_DELAY = timedelta(hours=1)
 NEVER_RETRIED: list[type[BaseException] | str] = [
     TokenExpired,
     PermissionMissing,
+    CreditsDepleted,
     RetiredMetric,
     TooFewViewers,
     AccountClosed,

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from extractors import SOURCES
-from extractors.base import ApiSource, SourceError
+from extractors.base import ApiSource, SignalSource, SourceError
 from include import airflow_home, registry
 from include.screen import Screen, Stage, chatter_to
 from include.settings import DEFAULT_AS_OF, DEFAULT_WORLD_SEED, HISTORY_WEEKS, PROJECT_ROOT, Home, history_dates, run_instant
@@ -94,8 +94,11 @@ def run(as_of: date, seed: int, weeks: int, home: Home, screen: Screen) -> list[
 
 
 def simulated_connections(simulator: SimulatorProcess) -> dict[str, str]:
-    """The Airflow connection of every platform, as variables. They hold tokens: never log them."""
-    return {f"AIRFLOW_CONN_{each.name.upper()}": simulator.connection_json(each.platform) for each in SOURCES if isinstance(each, ApiSource)}
+    """The Airflow connection of every platform and open source, as variables. They hold tokens: never log them."""
+    served = {each.name: each.platform for each in SOURCES if isinstance(each, ApiSource)}
+    served |= {each.name: each.name.removeprefix("signals_") for each in SOURCES if isinstance(each, SignalSource)}
+    connections = {f"AIRFLOW_CONN_{name.upper()}": simulator.connection_json(service) for name, service in served.items()}
+    return connections | {"INSIGHT_CONTACT": "https://simulated.example"}
 
 
 def collect_history(simulator: SimulatorProcess, run_dates: list[date], home: Home, screen: Screen) -> None:

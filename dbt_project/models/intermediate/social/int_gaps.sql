@@ -44,14 +44,15 @@ closings as (
     from holes
     inner join attempts
         on
-            holes.platform = attempts.platform
-            and holes.account_id = attempts.account_id
+            -- an open series belongs to no platform and account
+            coalesce(holes.platform, '') = coalesce(attempts.platform, '')
+            and coalesce(holes.account_id, '') = coalesce(attempts.account_id, '')
             and holes.run_date = attempts.run_date
     where
         attempts.is_collected
         and attempts.recorded_at > holes.last_seen_at
         and (
-            holes.subject = '*'
+            (holes.subject = '*' and holes.account_id is not null)
             or (
                 attempts.subject = holes.subject
                 and coalesce(attempts.object_id, holes.object_id, '') = coalesce(holes.object_id, '')
@@ -98,8 +99,8 @@ select
 from holes
 left join closings
     on
-        holes.platform = closings.platform
-        and holes.account_id = closings.account_id
+        coalesce(holes.platform, '') = coalesce(closings.platform, '')
+        and coalesce(holes.account_id, '') = coalesce(closings.account_id, '')
         and holes.run_date = closings.run_date
         and holes.subject = closings.subject
         and coalesce(holes.object_id, '') = coalesce(closings.object_id, '')
