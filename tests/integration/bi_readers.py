@@ -58,7 +58,7 @@ def check_order(seen: list[int], is_repeatable: bool) -> None:
         raise Mixed(f"publications in the order {seen}")
 
 
-def read_postgres(dsn: str, is_repeatable: bool, seed: int, base_rows: int) -> Callable[[], list[int]]:
+def read_postgres(dsn: str, is_repeatable: bool, seed: int, base_rows: int, pause: float = 0) -> Callable[[], list[int]]:
     """One reader's connection; each call of the result is one transaction."""
     import psycopg
 
@@ -72,7 +72,7 @@ def read_postgres(dsn: str, is_repeatable: bool, seed: int, base_rows: int) -> C
         for _ in range(STATEMENTS_PER_TRANSACTION):
             query = next(asked)
             seen.append(one_publication(connection.execute(query).fetchall()[0], query))
-            time.sleep(0.05)  # somebody looks at a chart
+            time.sleep(pause)  # somebody looks at a chart
         connection.execute("commit")
         check_order(seen, is_repeatable)
         return seen
@@ -80,14 +80,14 @@ def read_postgres(dsn: str, is_repeatable: bool, seed: int, base_rows: int) -> C
     return transaction
 
 
-def read_duckdb(dsn: str, published: Path, extensions: Path, seed: int, base_rows: int) -> Callable[[], list[int]]:
+def read_duckdb(dsn: str, published: Path, extensions: Path, seed: int, base_rows: int, pause: float) -> Callable[[], list[int]]:
     """Each call of the result opens the published file, and PostgreSQL through DuckDB, and reads both."""
     import duckdb
 
     asked, through = drawn(seed, base_rows), drawn(seed, base_rows, "bi.marts")
 
     def read() -> list[int]:
-        time.sleep(0.2)
+        time.sleep(pause)
         with duckdb.connect(str(published / "warehouse.duckdb"), read_only=True) as file:
             in_file = [one_publication(file.execute(query).fetchall()[0], query) for query in (next(asked), next(asked))]
         with duckdb.connect(config={"extension_directory": str(extensions)}) as connection:
@@ -123,6 +123,7 @@ def run(readers: list[Callable[[], list[int]]], stop: Path) -> dict[str, Any]:
 
     threads = [threading.Thread(target=work, args=(place,)) for place in range(len(readers))]
     print("ready", flush=True)
+    sys.stdin.readline()  # until all other readers are ready too
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -150,12 +151,12 @@ def usual_queries(base: str = "marts") -> dict[str, str]:
 
 
 def main() -> None:
-    kind, stop, dsn, count, base_rows, *more = sys.argv[1:]
+    kind, stop, dsn, count, base_rows, pause, *more = sys.argv[1:]
     places = range(int(count))
     if kind == "postgres":
-        readers = [read_postgres(dsn, place % 2 == 0, place, int(base_rows)) for place in places]
+        readers = [read_postgres(dsn, place % 2 == 0, place, int(base_rows), float(pause)) for place in places]
     else:
-        readers = [read_duckdb(dsn, Path(more[0]), Path(more[1]), place, int(base_rows)) for place in places]
+        readers = [read_duckdb(dsn, Path(more[0]), Path(more[1]), place, int(base_rows), float(pause)) for place in places]
     print(json.dumps(run(readers, Path(stop))))
 
 
