@@ -160,6 +160,8 @@ class _Reading:
             "start_time": f"{post_window(self.order.run_date)[0]:%Y-%m-%dT%H:%M:%SZ}",
             "max_results": str(POSTS_PER_PAGE),
             "tweet.fields": POST_FIELDS,
+            "expansions": "attachments.media_keys",
+            "media.fields": "type,alt_text",
         }
         seen: Counter[str] = Counter()
         number, following = 1, ""

@@ -11,6 +11,7 @@ from typing import Any
 
 from extractors.base import Drop, Gap, Page, Row
 from extractors.meta_rows import is_before_window, observation, post_window, subjects_of
+from extractors.redaction import HIDDEN
 
 __all__ = ["count", "parse", "post_window", "without_words_of_others"]
 
@@ -27,7 +28,8 @@ SAME_POST = timedelta(days=1)
 
 
 def without_words_of_others(body: Any) -> Any:
-    """The answer without the text of replies and reposts, which quotes or addresses people, and without whom they answer."""
+    """The answer without the text of replies and reposts, which quotes or addresses people, without whom they answer, and
+    without the words of descriptions of media."""
     items = body.get("data") if isinstance(body, dict) else None
     if isinstance(items, list):
         for item in items:
@@ -35,6 +37,9 @@ def without_words_of_others(body: Any) -> Any:
                 item.pop("in_reply_to_user_id", None)
                 if _kind(item) != "original":
                     item.pop("text", None)
+    for one in _media(body):
+        if one.get("alt_text"):  # of whom it is the answer does not say; that there is one is all that is counted
+            one["alt_text"] = HIDDEN
     return body
 
 
@@ -48,8 +53,11 @@ def parse(page: Page) -> Iterator[Row | Drop | Gap]:
         yield from _accounts(page, items if isinstance(items, list) else [])
     elif page.endpoint == "tweets":
         if isinstance(items, list):
+            described = _described_media(body)
             for number, item in enumerate(items, start=1):
-                yield from _post(page, item, f"tweets of {page.account_id} page {page.context.get('page', '?')} item {number}")
+                yield from _post(
+                    page, item, described, f"tweets of {page.account_id} page {page.context.get('page', '?')} item {number}"
+                )
         elif not (isinstance(body, dict) and isinstance(body.get("meta"), dict) and items is None):
             yield Gap(page.account_id, "posts", "not_reported", "the answer came without a list of posts")
 
@@ -75,7 +83,7 @@ def _accounts(page: Page, items: list[Any]) -> Iterator[Row | Gap]:
             yield Gap(page.account_id, name, "not_reported", "the answer came without the number for this account")
 
 
-def _post(page: Page, item: Any, position: str) -> Iterator[Row | Drop | Gap]:
+def _post(page: Page, item: Any, described: dict[str, bool], position: str) -> Iterator[Row | Drop | Gap]:
     if not isinstance(item, dict):
         yield Row("post", {"_defect": f"expected an object, got {type(item).__name__}"}, position)
         return
@@ -92,7 +100,7 @@ def _post(page: Page, item: Any, position: str) -> Iterator[Row | Drop | Gap]:
     # an edit gives a new id: the post keeps its first
     post_id = history[0] if history else item_id
     published_at, edited_at = _times(item.get("created_at"), history)
-    language = item.get("lang")
+    language, media = item.get("lang"), _media_keys(item)
     values = {
         "post_id": post_id,
         "account_id": item.get("author_id", page.account_id),
@@ -102,7 +110,8 @@ def _post(page: Page, item: Any, position: str) -> Iterator[Row | Drop | Gap]:
         "permalink": f"https://x.com/i/web/status/{item_id}" if isinstance(item_id, str) and item_id.isdecimal() else None,
         "text": item.get("text") if kind == "original" else None,
         "language": None if language in NO_LANGUAGE else language,
-        "media_count": _media_count(item),
+        "media_count": None if media is None else len(media),
+        "media_with_alt_text": None if media is None or set(media) - described.keys() else sum(described[key] for key in media),
     }
     yield Row("post", values, position)
     account_id = values["account_id"]
@@ -165,10 +174,21 @@ def _instant(post_id: str) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _media_count(item: dict[str, Any]) -> int | None:
+def _media_keys(item: dict[str, Any]) -> list[str] | None:
     attachments = item.get("attachments")
     keys = attachments.get("media_keys") if isinstance(attachments, dict) else None
-    return len(keys) if isinstance(keys, list) else None
+    return [str(key) for key in keys] if isinstance(keys, list) else None
+
+
+def _described_media(body: dict[str, Any]) -> dict[str, bool]:
+    """By key of the media that came with the posts: whether it has a description."""
+    return {str(one.get("media_key")): bool(one.get("alt_text")) for one in _media(body)}
+
+
+def _media(body: Any) -> list[dict[str, Any]]:
+    includes = body.get("includes") if isinstance(body, dict) else None
+    media = includes.get("media") if isinstance(includes, dict) else None
+    return [one for one in media if isinstance(one, dict)] if isinstance(media, list) else []
 
 
 # --- the independent count ---
