@@ -15,7 +15,7 @@ from extractors.base import ApiSource, Drop, Gap, Order, Page, Row, RowBatch, So
 from extractors.instagram_rows import COUNTS, count, parse
 from extractors.meta import classify
 from extractors.meta_reading import INSIGHT_DAYS, MetaReading
-from extractors.meta_rows import day_of_meta, is_before_window
+from extractors.meta_rows import day_of_meta, is_before, is_before_window, post_window
 
 if TYPE_CHECKING:
     from extractors.http import HttpClient, Received
@@ -26,6 +26,9 @@ TIME_SERIES = frozenset({"reach", "follower_count"})
 
 SETTLED_DAYS = 3
 """The account's totals are asked for the day that so many days ago ended: the first that Meta's 48 hours have settled."""
+
+YOUNG = timedelta(days=3)
+"""Media published so short before the end of the run's day may have no insights yet: Instagram takes up to 48 hours."""
 
 MEDIA_ID = re.compile(r"\d+")
 
@@ -66,6 +69,9 @@ class _Reading(MetaReading):
         if not isinstance(post_id, str) or not MEDIA_ID.fullmatch(post_id):
             return None
         return None if is_before_window(item.get("timestamp"), self.order.run_date) else post_id
+
+    def is_young(self, item: dict[str, Any]) -> bool:
+        return not is_before(item.get("timestamp"), post_window(self.order.run_date)[1] - YOUNG)
 
     def account_insights(self) -> Iterator[Page | Gap]:
         run_date = self.order.run_date

@@ -13,7 +13,10 @@ from extractors.base import Drop, Gap, Page, Row
 from extractors.meta_rows import is_before_window, observation
 
 COUNTS = ("like_count", "comments_count")
-"""Public counts that come with the list of media; the owner can hide the likes."""
+"""Public counts that come with the list of media, kept beside the organic ones of the insights."""
+
+ABSENT_IS_HIDDEN = frozenset({"like_count"})
+"""By contract absent where the owner hides it: neither a 0 nor a hole, the insights have the number."""
 
 KINDS_OF_PRODUCT = {"REELS": "reel", "STORY": "story"}
 KINDS_OF_MEDIA = {"IMAGE": "original", "CAROUSEL_ALBUM": "original", "VIDEO": "video"}
@@ -75,10 +78,9 @@ def _media(page: Page, body: Any, names: list[str]) -> Iterator[Row | Drop | Gap
         for name, value in counts.items():
             if value is not None:
                 yield observation(page.account_id, "post", post_id, name, "lifetime", value, f"{position} field {name}")
-            elif name in names:
+            elif name in names and (name not in ABSENT_IS_HIDDEN or name in item):
                 object_id = post_id if isinstance(post_id, str) else None
-                detail = "the item came without the count: hidden by the owner, or not given"
-                yield Gap(page.account_id, name, "not_reported", detail, object_id)
+                yield Gap(page.account_id, name, "not_reported", "the item came without the count", object_id)
 
 
 def _kind(item: dict[str, Any]) -> Any:

@@ -56,6 +56,7 @@ class MetaReading(ABC):
         self.order = order
         self.account_id = account.account_id
         self.post_ids: dict[str, None] = {}
+        self.young_ids: set[str] = set()
         self.retired: set[str] = set()
 
     @abstractmethod
@@ -65,6 +66,10 @@ class MetaReading(ABC):
     @abstractmethod
     def post_id(self, item: dict[str, Any]) -> str | None:
         """The item's id if it is a post of this account, in the window, of which insights can be asked."""
+
+    def is_young(self, item: dict[str, Any]) -> bool:
+        """Whether the platform may have no insights of the post yet."""
+        return False
 
     def counts_to_try_again(self, names: Sequence[str], error: SourceError) -> list[str]:
         """Which numbers the list is asked with once more after it was refused with all of them."""
@@ -152,6 +157,8 @@ class MetaReading(ABC):
         for item in items if isinstance(items, list) else ():
             post_id = self.post_id(item) if isinstance(item, dict) else None
             if post_id is not None:
+                if self.is_young(item):
+                    self.young_ids.add(post_id)
                 yield post_id
 
     def post_insights(self) -> Iterator[Page | Gap]:
@@ -161,7 +168,8 @@ class MetaReading(ABC):
             def ask(ids: Sequence[str], names: Sequence[str], breakdown: str | None = breakdown) -> Iterator[Page]:
                 split = f".breakdown({breakdown})" if breakdown else ""
                 fields = f"insights.metric({','.join(names)}){self.insights_period}{split}"
-                context = {"breakdown": breakdown} if breakdown else {}
+                young = ",".join(post_id for post_id in ids if post_id in self.young_ids)
+                context = ({"breakdown": breakdown} if breakdown else {}) | ({"young": young} if young else {})
                 yield from self.ask(
                     "post_insights", f"{VERSION}/", {"ids": ",".join(ids), "fields": fields}, names, ids=",".join(ids), **context
                 )

@@ -27,8 +27,12 @@ def post_window(run_date: date) -> tuple[datetime, datetime]:
 
 def is_before_window(published: Any, run_date: date) -> bool:
     """Whether a post is older than what was asked. A time that cannot be read, or one to come, is not: the suite judges it."""
+    return is_before(published, post_window(run_date)[0])
+
+
+def is_before(published: Any, moment: datetime) -> bool:
     try:
-        return datetime.fromisoformat(published) < post_window(run_date)[0]
+        return datetime.fromisoformat(published) < moment
     except (TypeError, ValueError):
         return False
 
@@ -77,16 +81,23 @@ def at_path(item: dict[str, Any], path: str) -> Any:
 
 
 def post_insights(page: Page, body: Any, if_empty: tuple[str, str]) -> Iterator[Row | Gap]:
-    """Numbers of several posts, asked by id. What came for a post that nobody asked for passes too: the map judges it."""
+    """Numbers of several posts, asked by id. What came for a post that nobody asked for passes too: the map judges it.
+
+    Context `young`: posts that the platform may not have counted yet. Of them an empty list is no hole.
+    """
     asked = page.context["ids"].split(",")
     names = subjects_of(page)
+    young = page.context.get("young", "").split(",")
     others = sorted(body.keys() - set(asked)) if isinstance(body, dict) else []
     for post_id in [*asked, *others]:
         entry = body.get(post_id) if isinstance(body, dict) else None
         found = entry.get("insights") if isinstance(entry, dict) else None
-        yield from insights(
-            page, "post", post_id, found, names if post_id in asked else (), if_empty, f"post_insights of {post_id}"
-        )
+        expected = names if post_id in asked and not (post_id in young and _is_empty(found)) else ()
+        yield from insights(page, "post", post_id, found, expected, if_empty, f"post_insights of {post_id}")
+
+
+def _is_empty(found: Any) -> bool:
+    return isinstance(found, dict) and found.get("data") == []
 
 
 def insights(

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -42,16 +43,23 @@ def is_secret_name(name: str) -> bool:
 
 def redact_url(url: str, own_origin: str = "") -> str:
     """The URL without secret parameters, and without `own_origin` (the host asked), so that it names no machine."""
-    cut = SECRET_PARAMETER.sub(lambda match: "" if is_secret_name(match[1]) else match[0], url)
+    cut = SECRET_PARAMETER.sub(lambda match: "" if is_secret_name(match[1]) else match[0], url) if "=" in url else url
     return cut.replace(own_origin, "") if own_origin else cut
 
 
 def redact_text(text: str, secrets: Iterable[str] = (), own_origin: str = "") -> str:
     """Text without the secrets, however they got into it, and with its URLs redacted."""
-    for secret in secrets:
-        for form in (secret, quote(secret, safe="")) if secret else ():
-            text = text.replace(form, HIDDEN)
-    return redact_url(META_TOKEN.sub(HIDDEN, text), own_origin)
+    for form in _forms(tuple(secrets)):
+        text = text.replace(form, HIDDEN)
+    if "EAA" in text:
+        text = META_TOKEN.sub(HIDDEN, text)
+    return redact_url(text, own_origin)
+
+
+@lru_cache(maxsize=64)
+def _forms(secrets: tuple[str, ...]) -> tuple[str, ...]:
+    """How secrets can stand in a text: as they are, and as in a URL."""
+    return tuple(form for secret in secrets if secret for form in dict.fromkeys((secret, quote(secret, safe=""))))
 
 
 def redact(value: Any, secrets: tuple[str, ...] = (), own_origin: str = "") -> Any:

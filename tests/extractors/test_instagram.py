@@ -183,13 +183,31 @@ def test_what_kind_of_post_a_media_is(media_type: str, product: str, kind: str) 
     assert post["kind"] == kind
 
 
-def test_hidden_likes_are_a_gap_of_that_post_and_no_zero() -> None:
+def test_hidden_likes_are_neither_zero_nor_a_hole() -> None:
     item = media_item(1)
     del item["like_count"], item["caption"]
     parsed = parse(landed("media", {"data": [item]}, "posts,like_count,comments_count"), INSTAGRAM)
-    assert gaps_of(parsed) == [("like_count", "not_reported", item["id"])]
+    assert gaps_of(parsed) == []
     assert {row["source_field"]: row["value"] for row in rows_of(parsed, "observation")} == {"comments_count": 3}
     assert rows_of(parsed, "post")[0]["text"] is None
+
+
+def test_a_count_that_is_not_there_is_a_gap_and_no_zero() -> None:
+    item = media_item(1, like_count=None)
+    del item["comments_count"]
+    parsed = parse(landed("media", {"data": [item]}, "posts,like_count,comments_count"), INSTAGRAM)
+    assert gaps_of(parsed) == [("like_count", "not_reported", item["id"]), ("comments_count", "not_reported", item["id"])]
+    assert rows_of(parsed, "observation") == []
+
+
+def test_a_media_that_instagram_has_not_counted_yet_is_no_hole_and_an_older_one_is() -> None:
+    def batch(asked: Asked) -> Any:
+        return {media_id: {"insights": {"data": []}} for media_id in asked.query["ids"].split(",")}
+
+    young, old = media_item(1, "2026-10-31T00:00:00+0000"), media_item(2, "2026-10-30T23:59:59+0000")
+    items, _ = fetch(Graph(media=lambda _: {"data": [young, old]}, batch=batch))
+    (page,) = [item for item in items if isinstance(item, Page) and item.endpoint == "post_insights"]
+    assert gaps_of(parse(page, INSTAGRAM)) == [(name, "not_reported", old["id"]) for name in POST_METRICS]
 
 
 def test_media_from_before_the_window_are_dropped_and_counted() -> None:
