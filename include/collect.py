@@ -251,7 +251,7 @@ def _fetch_signals(
 def _api_source(name: str) -> ApiSource:
     found = extractors.source(name)
     if not isinstance(found, ApiSource):
-        raise TypeError(f"{name} has no API: its files go through collect_file")
+        raise TypeError(f"{name} has no accounts of forces: files go through collect_file, open series through collect_signals")
     return found
 
 
