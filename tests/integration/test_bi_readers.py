@@ -169,7 +169,10 @@ def _go(started: list[subprocess.Popen[str]]) -> None:
 
 @pytest.mark.parametrize(
     ("postgres_readers", "duckdb_readers", "publications", "base_rows", "pause"),
-    [pytest.param(8, 3, 5, 120, 0.05, id="small"), pytest.param(50, 10, 20, 1_000, 0.5, id="full", marks=pytest.mark.full)],
+    [
+        pytest.param(8, 3, 5, 120, 0.05, id="small"),
+        pytest.param(50, 10, 20, 1_000, 1.5, id="full", marks=[pytest.mark.full, pytest.mark.timeout(1800)]),
+    ],
 )
 def test_every_statement_sees_one_publication_and_every_repeatable_read_transaction_one_throughout(
     stores: Stores, tmp_path: Path, postgres_readers: int, duckdb_readers: int, publications: int, base_rows: int, pause: float
@@ -345,7 +348,10 @@ def _timed(dsn: str, until: threading.Event, least: int) -> dict[str, list[float
 
 @pytest.mark.parametrize(
     ("base_rows", "rounds", "publications"),
-    [pytest.param(500, 5, 2, id="small"), pytest.param(100_000, 40, 4, id="full", marks=pytest.mark.full)],
+    [
+        pytest.param(500, 5, 2, id="small"),
+        pytest.param(100_000, 40, 4, id="full", marks=[pytest.mark.full, pytest.mark.timeout(1800)]),
+    ],
 )
 def test_the_usual_queries_with_and_without_a_publication_going_on(
     stores: Stores, base_rows: int, rounds: int, publications: int
