@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,15 +41,18 @@ def redis_server() -> str:
 
 
 class Postgres:
-    """A real PostgreSQL from a wheel on loopback, which asks for passwords as the containers do."""
+    """A real PostgreSQL from a wheel on loopback, which asks for passwords as the containers do.
 
-    def __init__(self, folder: Path, superuser: str, password: str) -> None:
-        self.folder, self.superuser, self.password = folder, superuser, password
+    Its folder is not pytest's: under root it runs as another user, whom the next pytest to start would shut out.
+    """
+
+    def __init__(self, superuser: str, password: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="insight-postgres-")).resolve()
+        self.superuser, self.password = superuser, password
         self.port = free_port()
-        self._server = PostgresServer(folder, postgres_version=16)
+        self._server = PostgresServer(self.folder, postgres_version=16)
 
     def __enter__(self) -> Self:
-        self.folder.mkdir(parents=True)
         self._server.ensure_pgdata_inited()
         options = f"-h 127.0.0.1 -p {self.port} -k {self.folder}"
         self._control("-o", options, "-l", str(self._server.log), "start")
@@ -69,6 +73,7 @@ class Postgres:
 
     def __exit__(self, *_: object) -> None:
         self._control("-m", "immediate", "stop")
+        shutil.rmtree(self.folder)
 
     def _control(self, *arguments: str) -> None:
         command = ("-w", "-D", str(self.folder), *arguments)
@@ -151,7 +156,7 @@ class ByHand:
         setpriv = shutil.which("setpriv")
         return [setpriv, "--inh-caps=-all", "--bounding-set=-all", *words] if setpriv and os.geteuid() == 0 else words
 
-    def wait_until_healthy(self, *names: str, seconds: float = 150) -> None:
+    def wait_until_healthy(self, *names: str, seconds: float = 240) -> None:
         """By the health checks of the compose file."""
         until = time.monotonic() + seconds
         waiting = list(names)

