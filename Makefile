@@ -15,7 +15,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 
-.PHONY: help setup run up test test-full check format clean lock
+.PHONY: help setup run up serve test test-full check format clean lock secrets backup restore
 
 help: ## what can be done here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -36,6 +36,9 @@ run: $(READY) ## the whole job on the embedded simulator, from nothing to publis
 up: $(READY) ## Airflow with scheduler and UI on the same DAGs; Ctrl-C stops it
 	@$(BIN)/python -m include.up
 
+serve: $(READY) ## PostgreSQL for BI on loopback, with what is published; Ctrl-C stops it
+	@$(BIN)/python -m include.serve
+
 test: $(READY) ## all fast tests
 	@$(BIN)/python -m pytest -m "not full" -n 2 --dist loadfile $(TESTS)
 
@@ -54,8 +57,18 @@ format: $(READY) ## let the formatters do it
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-lock: ## compile requirements.lock again from pyproject.toml (needs uv)
+lock: ## compile both lock files again from pyproject.toml (needs uv)
 	@uv pip compile pyproject.toml --group dev --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet -o requirements.lock
+	@uv pip compile pyproject.toml --group production -c requirements.lock --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --quiet -o requirements-production.lock
+
+secrets: $(READY) ## draw the secret files of docker-compose.yml that are missing (SIMULATOR=1: connections to the simulator)
+	@$(BIN)/python -m include.production secrets $(if $(SIMULATOR),--simulator)
+
+backup: $(READY) ## one archive of INSIGHT_HOME and Airflow's database into backups/ (TO=folder)
+	@$(BIN)/python -m include.backup create $(if $(TO),--to "$(TO)")
+
+restore: $(READY) ## FILE=archive back into INSIGHT_HOME, which must be empty (FORCE=1 puts what is there aside)
+	@$(BIN)/python -m include.backup restore "$(FILE)" $(if $(FORCE),--force)
 
 clean: ## remove the environment and all state
 	@rm -rf $(VENV) var dbt_project/target dbt_project/logs

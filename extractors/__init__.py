@@ -5,7 +5,11 @@ from __future__ import annotations
 from extractors.base import Source
 from extractors.facebook import FacebookPages
 from extractors.fediverse import FediverseUsers
+from extractors.instagram import Instagram
+from extractors.signals_mastodon import MastodonActivity
+from extractors.signals_wikimedia import WikimediaViews
 from extractors.survey import Seeds, SurveyExports
+from extractors.x import XPosts
 
 
 def _pseudonym(value: str) -> str:
@@ -22,8 +26,12 @@ def _seeds() -> Seeds:
 
 SOURCES: tuple[Source, ...] = (
     FacebookPages(),
+    Instagram(),
+    XPosts(),
     SurveyExports(pseudonym=_pseudonym, seeds=_seeds),
     FediverseUsers(),
+    WikimediaViews(),
+    MastodonActivity(),
 )
 
 

@@ -80,6 +80,28 @@ class Order:
 
 
 @dataclass(frozen=True)
+class WatchedSeries:
+    """One open series: a row of the seed horizon_watchlist."""
+
+    channel: str
+    series: str
+    asked_as: str  # what its source calls it, as that source's module says
+
+    @property
+    def subject(self) -> str:
+        """How pages and gaps name it."""
+        return f"{self.channel}/{self.series}"
+
+
+@dataclass(frozen=True)
+class SignalOrder:
+    """What one run of an open source has to collect from one host."""
+
+    run_date: date
+    series: tuple[WatchedSeries, ...]
+
+
+@dataclass(frozen=True)
 class Page:
     """One answer as received, after redaction: what landing keeps and all that `parse` may look at."""
 
@@ -170,6 +192,13 @@ class PermissionMissing(SourceError):
     retryable = False
 
 
+class CreditsDepleted(SourceError):
+    """The paid quota is used up. Every further request would be refused, or paid for: nothing more is asked."""
+
+    cause = "credits_depleted"
+    retryable = False
+
+
 class RetiredMetric(SourceError):
     cause = "retired_metric"
     retryable = False
@@ -227,6 +256,10 @@ class Source(ABC):
     documentation: ClassVar[str]  # docs/sources/<file>.md
     kinds: ClassVar[tuple[str, ...]]  # record kinds it produces
 
+    def redact(self, body: Any) -> Any:
+        """What must not be landed and only the source's own shape tells: given decoded JSON, already redacted as all are."""
+        return body
+
     @abstractmethod
     def parse(self, page: Page) -> Iterator[Row | RowBatch | Drop | Gap]:
         """Turn one landed page into rows. Never raises for bad content of a row: that row carries the raw value."""
@@ -248,6 +281,24 @@ class ApiSource(Source):
     @abstractmethod
     def fetch(self, client: HttpClient, order: Order) -> Iterator[Page | Gap]:
         """Ask for all that the order wants. A request that fails for good becomes a Gap; the rest goes on."""
+
+
+class SignalSource(Source):
+    """An open source of series about channels: collected daily, all that the watchlist has of it, without credentials."""
+
+    default_host: ClassVar[str]
+
+    def base_url(self, series: WatchedSeries, host: str | None) -> str:
+        """Where a series is asked. host: what a connection named like the source says instead of the real host, if there is one."""
+        return host or self.default_host
+
+    def classify(self, received: Received) -> SourceError | None:
+        """What the source's own error body means. None: no error known here; the client then goes by the status."""
+        return None
+
+    @abstractmethod
+    def fetch(self, client: HttpClient, order: SignalOrder) -> Iterator[Page | Gap]:
+        """Ask for all that the order wants. A series that fails for good becomes a Gap (its `subject`); the rest goes on."""
 
 
 class FileSource(Source):

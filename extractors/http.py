@@ -81,7 +81,8 @@ class _Try:
 class HttpClient:
     """Asks one host with one token. Not for sharing between threads.
 
-    classify: the source's reading of its own error bodies. reset_limit_seconds: the longest wait for a reset that the platform
+    classify: the source's reading of its own error bodies. redact_more: what it takes out of an answer beyond what is taken out
+    of all (extractors/redaction.py). reset_limit_seconds: the longest wait for a reset that the platform
     names; a longer one is left to the caller, as a Throttled error. tries: how often one request is made at most.
     """
 
@@ -91,6 +92,7 @@ class HttpClient:
         *,
         run_date: date,
         classify: Callable[[Received], SourceError | None] = lambda received: None,
+        redact_more: Callable[[Any], Any] = lambda body: body,
         contact: str = CONTACT,
         sleep: Callable[[float], None] = time.sleep,
         tries: int = 5,
@@ -104,6 +106,7 @@ class HttpClient:
         self._secrets = (access.token.reveal(),) if access.token else ()
         self._run_date = run_date
         self._classify = classify
+        self._redact_more = redact_more
         self._sleep = sleep
         self._tries = tries
         self._reset_limit_seconds = reset_limit_seconds
@@ -246,7 +249,7 @@ class HttpClient:
         try:
             body = json.loads(content)
             if isinstance(body, dict | list):
-                return body, dump(redact(body, self._secrets, self._origin))
+                return body, dump(self._redact_more(redact(body, self._secrets, self._origin)))
         except (ValueError, RecursionError):
             pass
         return None, unreadable_body(content, headers.get("Content-Type", ""))

@@ -1,4 +1,4 @@
-"""What the errors of Meta's Graph API mean: by code and message, never by HTTP status (docs/sources/facebook.md)."""
+"""What the errors of Meta's Graph API mean: by code and message, never by HTTP status (docs/sources/facebook.md, instagram.md)."""
 
 from __future__ import annotations
 
@@ -25,9 +25,17 @@ class TooMuchAsked(Refused):
     """Meta could not put so large an answer together; half of it may work."""
 
 
+class NotOfThisPost(Refused):
+    """The number does not exist for this kind of post, or for one of this age: it fails every other post asked with it."""
+
+    cause = "not_reported"
+    retryable = False
+
+
 EXPIRED, THROTTLES, TRANSIENT, MISSING_PERMISSION = {102, 190}, {4, 17, 32, 613, 80001, 80002}, {1, 2}, {3, 10, *range(200, 300)}
 GONE = {21, 803}
-TOO_FEW_VIEWERS_SUBCODE, UNKNOWN_OBJECT_SUBCODE = 1504029, 33
+TOO_FEW_VIEWERS_SUBCODE, UNKNOWN_OBJECT_SUBCODE, BEFORE_BUSINESS_SUBCODE = 1504029, 33, 2108006
+UNKNOWN_NAME = ("valid insights metric", "nonexisting field", "must be one of the following values", "is no longer supported")
 INVALID_PARAMETER = 100
 
 
@@ -45,11 +53,13 @@ def classify(received: Received) -> SourceError | None:
         return TooMuchAsked(message)
     if code in TRANSIENT or error.get("is_transient") is True:
         return Outage(message)
-    if subcode == TOO_FEW_VIEWERS_SUBCODE:
+    if subcode == TOO_FEW_VIEWERS_SUBCODE or "not enough viewers" in message.lower():
         return TooFewViewers(message)
     if code in MISSING_PERMISSION:
         return PermissionMissing(message)
-    if code == INVALID_PARAMETER and ("valid insights metric" in message or "nonexisting field" in message):
+    if subcode == BEFORE_BUSINESS_SUBCODE or (code == INVALID_PARAMETER and "does not support the" in message):
+        return NotOfThisPost(message)
+    if code == INVALID_PARAMETER and any(words in message for words in UNKNOWN_NAME):
         return RetiredMetric(message)
     if code in GONE or (code == INVALID_PARAMETER and (subcode == UNKNOWN_OBJECT_SUBCODE or "does not exist" in message)):
         return AccountClosed(message)

@@ -83,16 +83,18 @@ def is_secret_name(name: str) -> bool:
 
 def redact_url(url: str, own_origin: str = "") -> str:
     """The URL without secret parameters, and without `own_origin` (the host asked), so that it names no machine."""
-    cut = SECRET_PARAMETER.sub(lambda match: "" if is_secret_name(match[1]) else match[0], url)
+    cut = SECRET_PARAMETER.sub(lambda match: "" if is_secret_name(match[1]) else match[0], url) if "=" in url else url
     return cut.replace(own_origin, "") if own_origin else cut
 
 
 def redact_text(text: str, secrets: Iterable[str] = (), own_origin: str = "") -> str:
     """Text without the secrets, however they got into it, and with its URLs redacted."""
     for secret in secrets:
-        if secret:
+        if 0 < len(secret) <= len(text):
             text = _every_form(secret).sub(HIDDEN, text)
-    return redact_url(META_TOKEN.sub(HIDDEN, text), own_origin)
+    if "EAA" in text:
+        text = META_TOKEN.sub(HIDDEN, text)
+    return redact_url(text, own_origin)
 
 
 @cache

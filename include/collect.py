@@ -15,7 +15,7 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +24,32 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 
 import extractors
-from extractors.base import Access, Account, ApiSource, Drop, FileSource, Gap, Order, Page, RowBatch, Source, SourceError, Throttled
+from extractors.base import (
+    Access,
+    ApiSource,
+    Drop,
+    FileSource,
+    Gap,
+    Order,
+    Page,
+    RowBatch,
+    SignalOrder,
+    SignalSource,
+    Source,
+    SourceError,
+    WatchedSeries,
+)
 from extractors.redaction import REDACTION_VERSION
-from include import credentials, landing, registry
+from include import credentials, landing, ledger, registry
 from include.inbox import fingerprint, require_unchanged
 from include.records import batch_to_table, to_table
-from include.settings import Home, observation_bounds, run_instant
+from include.settings import Home, contact, run_instant
 
 log = logging.getLogger(__name__)
 
 PLAN_BATCH = "_plan"
-
-WHOLE_ACCOUNT_SUBJECTS = ("*", "posts")
-WORTH_ANOTHER_ATTEMPT = ("throttled", "outage")
-"""A gap about one field fails a force only where another attempt may close it; the ledger has it in any case."""
+SIGNAL_BATCH = "signals"
+"""All series of an open source are one batch: they belong to no force."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +94,7 @@ def plan(source: str, run_date: date, forces: Iterable[str] | None = None, home:
     accounts = [account for account in seeds.open_accounts(platform, run_date) if account.force_id in wanted]
     ids = "\n".join(sorted(account.account_id for account in accounts))
     ingest_id = hashlib.sha256(f"plan\n{source}\n{run_date}\n{ids}".encode()).hexdigest()[:20]
-    simulated = _simulated_accounts(platform)
+    simulated = ledger.simulated_accounts(platform)
     rows = [
         {
             "source": source,
@@ -134,7 +146,11 @@ def collect_force(
         raise KeyError(f"no open account on {api.platform} on {run_date}: {force_id}")
     order = Order(force_id, accounts, run_date, seeds.source_fields(api.platform, run_date))
     client = HttpClient(
-        access or credentials.access(source).for_force(force_id), run_date=run_date, classify=api.classify, sleep=sleep
+        access or credentials.access(source).for_force(force_id),
+        run_date=run_date,
+        classify=api.classify,
+        redact_more=api.redact,
+        sleep=sleep,
     )
     with _only_attempt(home, source, force_id):
         try:
@@ -142,13 +158,13 @@ def collect_force(
         finally:
             client.close()
         parsed = _parse(api, landed.path, force_id)
-        ledger = _ledger(parsed, api, order, landed.ingest_id)
-        collected = _record(api, parsed, landed, home, run_date, force_id, client.requests_made, {"collection": ledger})
+        outcomes = ledger.of_force(parsed, api, order, landed.ingest_id)
+        collected = _record(api, parsed, landed, home, run_date, force_id, client.requests_made, {"collection": outcomes})
     log.info(
         "%s %s: %d accounts, %d pages, %s, %d gaps",
         source, force_id, len(accounts), landed.pages, _shown(collected.rows), collected.gaps,
     )  # fmt: skip
-    error = _failure(parsed.gaps, client.reset_seconds)
+    error = ledger.failure(parsed.gaps, client.reset_seconds)
     if error is not None:
         raise error
     return collected
@@ -183,10 +199,90 @@ def _unless_changed(items: Iterable[Page | Gap], path: Path) -> Iterator[Page | 
     require_unchanged(path, before)
 
 
+def collect_signals(
+    source: str,
+    run_date: date,
+    home: Home | None = None,
+    host: str | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Collected:
+    """Fetch all series that the watchlist has of an open source, land them, and write their records.
+
+    host: asked instead of the real host; by default what a connection named like the source says, if there is one. Raises, after
+    all that could be had is landed and recorded, the first SourceError that another attempt may mend.
+    """
+    home = home or Home.current()
+    signals = extractors.source(source)
+    if not isinstance(signals, SignalSource):
+        raise TypeError(f"{source} is not an open source of signals")
+    watched = registry.current().watched_series(source)
+    asked = host or credentials.other_host(source)
+    by_host: dict[str, list[WatchedSeries]] = defaultdict(list)
+    for series in watched:
+        by_host[signals.base_url(series, asked)].append(series)
+    made = _Made()
+    with _only_attempt(home, source, SIGNAL_BATCH):
+        items = _fetch_signals(signals, by_host, run_date, sleep, made)
+        landed = landing.write(items, home.landing / source / run_date.isoformat() / SIGNAL_BATCH)
+        parsed = _parse(signals, landed.path, None)
+        outcomes = ledger.of_signals(parsed, signals, watched, run_date, landed.ingest_id)
+        collected = _record(signals, parsed, landed, home, run_date, SIGNAL_BATCH, made.requests, {"collection": outcomes})
+    log.info("%s: %d series, %s, %d gaps", source, len(watched), _shown(collected.rows), collected.gaps)
+    error = ledger.failure(parsed.gaps, made.reset_seconds)
+    if error is not None:
+        raise error
+    return collected
+
+
+@dataclass
+class _Made:
+    """What asking took: requests, and the longest wait that a throttle named."""
+
+    requests: int = 0
+    reset_seconds: float | None = None
+
+
+def _fetch_signals(
+    source: SignalSource,
+    by_host: Mapping[str, list[WatchedSeries]],
+    run_date: date,
+    sleep: Callable[[float], None],
+    made: _Made,
+) -> Iterator[Page | Gap]:
+    """What the source yields, host by host. What it lets through becomes a gap of the host's series that it had not finished."""
+    from extractors.http import HttpClient
+
+    for base_url, series in by_host.items():
+        client = HttpClient(
+            Access(base_url), run_date=run_date, classify=source.classify, redact_more=source.redact, contact=contact(), sleep=sleep
+        )
+        answered: set[str] = set()
+        try:
+            for item in source.fetch(client, SignalOrder(run_date, tuple(series))):
+                if isinstance(item, Gap):
+                    answered.add(item.subject)
+                elif "error" not in item.context:
+                    answered.update(item.context.get("subjects", "").split(","))
+                yield item
+            continue
+        except SourceError as error:
+            cause, detail = error.cause, str(error)
+        except Exception as error:
+            cause, detail = "outage", _unexpected(error, f"{source.name}: after {client.requests_made} requests")
+        finally:
+            made.requests += client.requests_made
+            waits = [wait for wait in (made.reset_seconds, client.reset_seconds) if wait is not None]
+            made.reset_seconds = max(waits, default=None)
+            client.close()
+        for each in series:
+            if each.subject not in answered:
+                yield Gap(None, each.subject, cause, detail)
+
+
 def _api_source(name: str) -> ApiSource:
     found = extractors.source(name)
     if not isinstance(found, ApiSource):
-        raise TypeError(f"{name} has no API: its files go through collect_file")
+        raise TypeError(f"{name} has no accounts of forces: files go through collect_file, open series through collect_signals")
     return found
 
 
@@ -245,9 +341,9 @@ def _parse(source: Source, path: Path, force_id: str | None) -> _Parsed:
         try:
             landed, records = source.count(item), list(source.parse(item))
         except Exception as error:
-            if force_id is None:
+            if isinstance(source, FileSource):
                 raise  # a file is kept or refused as a whole
-            detail = _unexpected(error, f"{force_id}: page {len(parsed.pages)} ({item.endpoint})")
+            detail = _unexpected(error, f"{force_id or source.name}: page {len(parsed.pages)} ({item.endpoint})")
             subjects = [name for name in item.context.get("subjects", "").split(",") if name]
             object_type = item.context.get("object_type")
             parsed.gaps += [Gap(item.account_id, each, "outage", detail, None, object_type) for each in subjects or ["*"]]
@@ -292,7 +388,7 @@ def _record(
 ) -> Collected:
     tables = {kind: pa.concat_tables(parts) for kind, parts in parsed.tables.items()}
     rows = {kind: tables[kind].num_rows if kind in tables else 0 for kind in dict.fromkeys((*source.kinds, *tables))}
-    observed = _plausible_times(parsed.pages)
+    observed = ledger.plausible_times(parsed.pages)
     manifest = {
         "source": source.name,
         "platform": source.platform,
@@ -316,16 +412,6 @@ def _record(
     return Collected(source.name, batch, run_date, landed.ingest_id, requests, rows, len(parsed.gaps), folder)
 
 
-def _plausible_times(pages: Iterable[Page]) -> list[datetime]:
-    """When the pages were observed, without dates that the gate does not believe either (rule observed_at_implausible)."""
-    times = []
-    for page in pages:
-        earliest, latest = observation_bounds(page.run_date)
-        if earliest <= page.observed_at < latest:
-            times.append(page.observed_at)
-    return times
-
-
 def _records_folder(home: Home, source: str, run_date: date, batch: str, ingest_id: str) -> Path:
     return home.records / source / run_date.isoformat() / batch / ingest_id
 
@@ -345,100 +431,6 @@ def _write_records(folder: Path, tables: Mapping[str, pa.Table], manifest: Mappi
     part.rename(folder)
     for leftover in folder.parent.glob(".*.part"):
         shutil.rmtree(leftover)
-
-
-# --- the ledger: what became of each account and subject ---
-
-
-def _ledger(parsed: _Parsed, source: ApiSource, order: Order, ingest_id: str) -> pa.Table:
-    """Kind `collection`: account × object type × subject (× object, for gaps about one post)."""
-    recorded_at = datetime.now(UTC)
-    simulated = _simulated_accounts(source.platform)
-    is_simulated = any(page.is_simulated for page in parsed.pages)
-    rows = []
-    for account in order.accounts:
-        times = _plausible_times(page for page in parsed.pages if page.account_id == account.account_id)
-        common = {
-            "source": source.name,
-            "platform": source.platform,
-            "force_id": order.force_id,
-            "run_date": order.run_date,
-            "ingest_id": ingest_id,
-            "observed_at": max(times, default=None),
-            "is_simulated": is_simulated or account.account_id in simulated,
-            "account_id": account.account_id,
-            "recorded_at": recorded_at,
-        }
-        gaps = _gaps_of(account, parsed, order)
-        for gap in gaps:
-            what = {"object_type": gap.object_type, "object_id": gap.object_id, "subject": gap.subject}
-            rows.append({**common, **what, "outcome": "gap", "cause": gap.cause, "detail": gap.detail})
-        closed = {(gap.object_type, gap.subject) for gap in gaps if gap.object_id is None}
-        for object_type, subject in _answered_subjects(account, parsed, order):
-            if (object_type, subject) not in closed:
-                rows.append({**common, "object_type": object_type, "subject": subject, "outcome": "collected"})
-    return to_table("collection", rows)
-
-
-def _object_type(subject: str, said: str | None, order: Order) -> str | None:
-    """Whose field a subject is. A name that the platform has for accounts only, or posts only, says it by itself."""
-    asked = {each.object_type for each in order.fields if each.source_field == subject}
-    return asked.pop() if len(asked) == 1 else said if subject not in WHOLE_ACCOUNT_SUBJECTS else None
-
-
-def _gaps_of(account: Account, parsed: _Parsed, order: Order) -> list[Gap]:
-    """The account's gaps, each subject and object once: the first cause is the one that led to the others."""
-    gaps: dict[tuple[str | None, str, str | None], Gap] = {}
-    for gap in parsed.gaps:
-        if gap.account_id in (account.account_id, None):
-            object_type = _object_type(gap.subject, gap.object_type, order)
-            gaps.setdefault((object_type, gap.subject, gap.object_id), replace(gap, object_type=object_type))
-    if not gaps and not any(page.account_id == account.account_id for page in parsed.pages):
-        return [Gap(account.account_id, "*", "not_collected", "the attempt brought neither an answer nor a reason")]
-    return list(gaps.values())
-
-
-def _answered_subjects(account: Account, parsed: _Parsed, order: Order) -> list[tuple[str | None, str]]:
-    """Object type and subject: '*' and what was asked for on pages that were of use.
-
-    A subject with a gap is not collected, whatever else was answered.
-    """
-    useful = [page for page in parsed.pages if page.account_id == account.account_id and "error" not in page.context]
-    named = (
-        (_object_type(name, page.context.get("object_type"), order), name)
-        for page in useful
-        for name in page.context.get("subjects", "").split(",")
-        if name
-    )
-    return list(dict.fromkeys(((None, "*"), *named))) if useful else []
-
-
-def _simulated_accounts(platform: str) -> frozenset[str]:
-    rows = registry.current().tables["accounts"]
-    return frozenset(row["account_id"] for row in rows if row["platform"] == platform and row["is_simulated"] == "true")
-
-
-def _failure(gaps: list[Gap], reset_seconds: float | None) -> SourceError | None:
-    """The error that a force's part of a run ends with: the first that no retry mends, else a throttle, else the first.
-
-    reset_seconds: the longest wait that a throttle named. It goes with the error, so that no retry comes before it.
-    """
-    errors: list[SourceError] = []
-    for gap in gaps:
-        worth_it = gap.cause in WORTH_ANOTHER_ATTEMPT and gap.object_id is None
-        if gap.subject in WHOLE_ACCOUNT_SUBJECTS or worth_it:
-            kind = _error_class(gap.cause)
-            message = f"account {gap.account_id}, {gap.subject}: {gap.detail}"
-            errors.append(Throttled(message, reset_seconds) if kind is Throttled else kind(message))
-    lasting = [error for error in errors if not error.retryable]
-    throttles = [error for error in errors if isinstance(error, Throttled)]
-    return next(iter([*lasting, *throttles, *errors]), None)
-
-
-def _error_class(cause: str) -> type[SourceError]:
-    """The error of a cause; plain SourceError where the cause has none of its own."""
-    direct = SourceError.__subclasses__()
-    return next((each for each in direct if each.cause == cause and each.__module__ == "extractors.base"), SourceError)
 
 
 def _shown(rows: Mapping[str, int]) -> str:

@@ -57,6 +57,7 @@ TABLES: tuple[ContractTable, ...] = (
         newest="latest_observed_at",
         may_be_null={
             **dict.fromkeys(("language", "media_count", "media_with_alt_text", "objective", "campaign"), PLATFORM),
+            **dict.fromkeys(("reposts", "quotes", "saves"), "not every platform has them"),
             **dict.fromkeys(("impressions_legacy", "latest_impressions_legacy"), "a closed series"),
         },
         null_at_first={

@@ -22,6 +22,10 @@ class CredentialsMissing(RuntimeError):
     """There is no connection, or it lacks something. The message says what to set."""
 
 
+class NoConnection(CredentialsMissing):
+    """There is no connection of that name. An open source then asks its real host."""
+
+
 @dataclass(frozen=True)
 class SourceAccess:
     """One source's connection."""
@@ -40,6 +44,14 @@ class SourceAccess:
                 f"connection {self.source!r} has no token for {force_id}: set extra.tokens.{force_id}, or the password for all"
             )
         return Access(self.base_url, _checked(self.source, place, token))
+
+
+def other_host(source: str) -> str | None:
+    """The base URL that a connection gives an open source instead of its real host; None without a connection."""
+    try:
+        return access(source).base_url
+    except NoConnection:
+        return None
 
 
 def access(source: str) -> SourceAccess:
@@ -61,7 +73,7 @@ def access(source: str) -> SourceAccess:
     try:
         connection = BaseHook.get_connection(source)
     except AirflowException:
-        raise CredentialsMissing(
+        raise NoConnection(
             f"there is no connection {source!r}: add it in Airflow (Admin, Connections), or set AIRFLOW_CONN_{source.upper()} to "
             '{"conn_type": "http", "host": "<base URL>", "extra": {"tokens": {"<force_id>": "<token>"}}}'
         ) from None

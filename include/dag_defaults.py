@@ -11,7 +11,17 @@ from airflow.sdk import Asset, ExceptionRetryPolicy, Param, RetryAction, RetryRu
 from airflow.sdk.definitions.retry_policy import RetryDecision
 from airflow.sdk.exceptions import AirflowSkipException
 
-from extractors.base import AccountClosed, BadFile, PermissionMissing, RetiredMetric, Source, Throttled, TokenExpired, TooFewViewers
+from extractors.base import (
+    AccountClosed,
+    BadFile,
+    CreditsDepleted,
+    PermissionMissing,
+    RetiredMetric,
+    Source,
+    Throttled,
+    TokenExpired,
+    TooFewViewers,
+)
 from include.settings import LONDON
 
 START_DATE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -26,6 +36,7 @@ class RunFailed(RuntimeError):
 NEVER_RETRIED: list[type[BaseException] | str] = [
     TokenExpired,
     PermissionMissing,
+    CreditsDepleted,
     RetiredMetric,
     TooFewViewers,
     AccountClosed,

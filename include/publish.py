@@ -7,6 +7,9 @@
 
 A version is written under a name that ends in `.tmp`, synced and renamed; until `current` is renamed over, nobody reads it.
 Killed at any point, the old version stands, and the next publication removes what was left.
+
+PostgreSQL for BI (include/bi), where one is configured, gets the same publication_id: its rows are loaded before the rename and
+shown after it. A crash in between rolls forward: the next publication, or `make serve`, first shows there what the files show.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from include import contract, registry
+from include import bi, contract, registry
 from include.settings import Home
 from include.warehouse import BUILD_LOCK, provenance
 
@@ -82,6 +85,7 @@ def publish(as_of: date, home: Home | None = None) -> Publication:
         if not home.build_file.is_file():
             raise NothingBuilt(f"{home.build_file} does not exist: build the warehouse first")
         _remove_leftovers(home)
+        bi.roll_forward(current_version(home))
         with duckdb.connect(str(home.build_file), read_only=True) as build:
             build.execute("set TimeZone = 'UTC'")
             built = provenance(build)
@@ -100,7 +104,9 @@ def publish(as_of: date, home: Home | None = None) -> Publication:
         folder = _versions(home) / publication_id
         publication = Publication(publication_id, now, as_of, ingest_ids, rows, is_simulated, folder)
         _write_version(publication, home)
+        bi.load(folder)
         _switch(publication_id, home)
+        bi.show(publication_id)
         _remove_old(home, now)
     return publication
 

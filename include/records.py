@@ -231,8 +231,12 @@ def to_table(kind_name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
         for name, column_type in types.items():
             if name == "_defect":
                 continue
+            value = row.get(name)
+            if value is None:  # most columns of most rows
+                columns[name].append(None)
+                continue
             try:
-                columns[name].append(_coerce(row.get(name), column_type))
+                columns[name].append(_coerce(value, column_type))
             except WrongType as wrong:
                 columns[name].append(None)
                 defects.append(f"{name}: {wrong}")

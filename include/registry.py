@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from extractors.base import Account, SourceField
+from extractors.base import Account, SourceField, WatchedSeries
 from include.settings import SEEDS
 
 
@@ -104,6 +104,11 @@ class Registry:
     def known_account_ids(self, platform: str) -> frozenset[str]:
         """Every account id the register has ever had on a platform, closed ones too."""
         return frozenset(row.account_id for row in self.accounts if row.platform == platform)
+
+    def watched_series(self, source: str) -> tuple[WatchedSeries, ...]:
+        """What the watchlist has of an open source, in its order."""
+        rows = (row for row in self.tables["horizon_watchlist"] if row["source"] == source)
+        return tuple(WatchedSeries(row["channel"], row["series"], row["asked_as"]) for row in rows)
 
     def source_fields(self, platform: str, on: date) -> tuple[SourceField, ...]:
         """The numbers to ask a platform for on a date, each name once."""

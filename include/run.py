@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from extractors import SOURCES
-from extractors.base import ApiSource, SourceError
+from extractors.base import ApiSource, SignalSource, SourceError
 from include import airflow_home, registry
 from include.screen import Screen, Stage, chatter_to
 from include.settings import DEFAULT_AS_OF, DEFAULT_WORLD_SEED, HISTORY_WEEKS, PROJECT_ROOT, Home, history_dates, run_instant
@@ -49,7 +49,9 @@ class DagRun:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command. Returns its exit code: 0 when every DAG run was green."""
-    parser = argparse.ArgumentParser(prog="python -m include.run", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m include.run", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--as-of", type=date.fromisoformat, default=DEFAULT_AS_OF, help=f"as-of date ({DEFAULT_AS_OF})")
     parser.add_argument("--seed", type=int, default=DEFAULT_WORLD_SEED, help=f"seed of the simulated world ({DEFAULT_WORLD_SEED})")
     parser.add_argument(
@@ -80,7 +82,7 @@ def run(as_of: date, seed: int, weeks: int, home: Home, screen: Screen) -> list[
     from include.summary import show
 
     screen.line(f"National policing social insight warehouse, as of {as_of:%A %d %B %Y}", style="bold")
-    screen.line(f"State: {home.path}. Platforms and survey are simulated; the fediverse series is real.\n")
+    screen.line(f"State: {home.path}. All is simulated but the fediverse series.\n")
     with SimulatorProcess(seed=seed, defects=default_defects(as_of)) as simulator:
         variables = {**airflow_home.environment(home), **simulated_connections(simulator), "INSIGHT_RETRY_SECONDS": RETRY_SECONDS}
         with _environment(variables), _in_background(lambda: _prepare(home, variables, as_of, seed)) as prepared:
@@ -96,41 +98,61 @@ def run(as_of: date, seed: int, weeks: int, home: Home, screen: Screen) -> list[
 
 
 def simulated_connections(simulator: SimulatorProcess) -> dict[str, str]:
-    """The Airflow connection of every platform, as variables. They hold tokens: never log them."""
-    platforms = [source for source in SOURCES if isinstance(source, ApiSource)]
-    return {f"AIRFLOW_CONN_{each.name.upper()}": simulator.connection_json(each.platform) for each in platforms}
+    """The Airflow connection of every platform and open source, as variables. They hold tokens: never log them."""
+    served = {each.name: each.platform for each in SOURCES if isinstance(each, ApiSource)}
+    served |= {each.name: each.name.removeprefix("signals_") for each in SOURCES if isinstance(each, SignalSource)}
+    connections = {f"AIRFLOW_CONN_{name.upper()}": simulator.connection_json(service) for name, service in served.items()}
+    return connections | {"INSIGHT_CONTACT": "https://simulated.example"}
 
 
 def collect_history(simulator: SimulatorProcess, run_dates: list[date], home: Home, screen: Screen) -> None:
-    """Plan, collect and validate every platform on each run date, with the simulator's clock at the run's instant."""
-    from include.collect import plan
-    from include.validation import validate_run
+    """Plan, collect and validate every platform on each run date, with the simulator's clock at the run's instant.
 
+    The platforms of a date are collected at the same time; they are validated one after the other while the next date is collected.
+    """
     platforms = [source for source in SOURCES if isinstance(source, ApiSource)]
-    for source in platforms:
-        total = sum(len(registry.current().forces_with_accounts(source.platform, day)) for day in run_dates)
-        with screen.stage(f"History of {source.title}: {len(run_dates)} weekly run dates", total, "forces") as stage:
-            for run_date in run_dates:
-                simulator.set_clock(run_instant(run_date))
-                _collect_forces(source, plan(source.name, run_date, home=home), run_date, home, stage)
-                report = validate_run(source.name, run_date, home=home)
-                quarantined = sum(report.quarantined.values())
-                failed = "".join(f", {what if len(what) <= 60 else what[:59] + '…'}" for what in report.failed)
-                stage.note(f"{run_date}: {report.accepted:,} rows accepted, {quarantined:,} quarantined{failed}")
+    seeds = registry.current()
+    total = sum(len(seeds.forces_with_accounts(each.platform, day)) for each in platforms for day in run_dates)
+    titles = ", ".join(each.title for each in platforms)
+    with (
+        screen.stage(f"History of {titles}: {len(run_dates)} weekly run dates", total, "forces") as stage,
+        ThreadPoolExecutor(1) as validator,
+    ):
+        validations = []
+        for run_date in run_dates:
+            simulator.set_clock(run_instant(run_date))
+            _collect_forces(platforms, run_date, home, stage)
+            validations.append(validator.submit(_validate, platforms, run_date, home, stage))
+        for each in validations:
+            each.result()
 
 
-def _collect_forces(source: ApiSource, force_ids: list[str], run_date: date, home: Home, stage: Stage) -> None:
+def _collect_forces(platforms: list[ApiSource], run_date: date, home: Home, stage: Stage) -> None:
     """A force that fails is in the ledger with its cause, and in the run's report; the others go on."""
-    from include.collect import collect_force
+    from include.collect import collect_force, plan
 
     with ThreadPoolExecutor(FORCES_AT_ONCE) as pool:
-        waiting = [pool.submit(collect_force, source.name, force_id, run_date, home) for force_id in force_ids]
+        waiting = [
+            pool.submit(collect_force, source.name, force_id, run_date, home)
+            for source in platforms
+            for force_id in plan(source.name, run_date, home=home)
+        ]
         for each in as_completed(waiting):
             try:
                 rows = sum(each.result().rows.values())
             except SourceError:
                 rows = 0
             stage.advance(rows, str(run_date))
+
+
+def _validate(platforms: list[ApiSource], run_date: date, home: Home, stage: Stage) -> None:
+    from include.validation import validate_run
+
+    reports = [validate_run(source.name, run_date, home=home) for source in platforms]
+    accepted, quarantined = sum(each.accepted for each in reports), sum(sum(each.quarantined.values()) for each in reports)
+    what = [each for report in reports for each in report.failed]
+    failed = "".join(f", {each if len(each) <= 60 else each[:59] + '…'}" for each in what)
+    stage.note(f"{run_date}: {accepted:,} rows accepted, {quarantined:,} quarantined{failed}")
 
 
 def run_dags(as_of: date, home: Home, screen: Screen) -> list[DagRun]:

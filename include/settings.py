@@ -117,6 +117,11 @@ class Home:
         return self.path / "locks"
 
 
+def contact() -> str:
+    """Whom an open source can turn to about our requests (`INSIGHT_CONTACT`): a page or a mailbox that somebody reads."""
+    return os.environ.get("INSIGHT_CONTACT") or "no contact set"
+
+
 def secrets_folder() -> Path:
     """Where keys are kept: never under `var/`, so that a copy of the data never carries the key of its pseudonyms."""
     return Path(os.environ.get("INSIGHT_SECRETS") or PROJECT_ROOT / ".secrets").resolve()

@@ -275,7 +275,9 @@ class _Dbt:
         result = self.invoke("build", "--indirect-selection", "cautious", *arguments)
         self.close_build_file()
         rows = _table_rows(self.home.build_file)
-        nodes = tuple(self._outcome(each, stage, rows) for each in result.results)
+        # exposures only name who reads: nothing is built of them
+        built = [each for each in result.results if each.node.resource_type != "exposure"]
+        nodes = tuple(self._outcome(each, stage, rows) for each in built)
         seconds = self.report.seconds | {f"dbt {stage}": time.monotonic() - started}
         self.report = BuildReport(self.as_of, self.home.build_file, self.report.nodes + nodes, self.report.statistics, seconds)
         if self.report.failed:

@@ -3,7 +3,16 @@
   filled from platform_metric_map.
 #}
 {% macro post_readings() -%}
-{{ return(['reactions', 'comments', 'shares', 'views', 'impressions_legacy', 'reach_unique']) }}
+{{ return(interaction_parts() + ['saves', 'views', 'impressions_legacy', 'reach_unique']) }}
+{%- endmacro %}
+
+
+{#
+  What interactions are the sum of. No platform has them all: a post has interactions when it has every part that its platform has,
+  by the map valid on the day of the reading (int_posts_read).
+#}
+{% macro interaction_parts() -%}
+{{ return(['reactions', 'comments', 'shares', 'reposts', 'quotes']) }}
 {%- endmacro %}
 
 
@@ -12,6 +21,7 @@
   seed `metrics`, whose `grains` and `additivity` say where it goes.
 
   inputs       mapped metrics without which a platform does not have this one
+  parts        mapped metrics of which a platform has at least one
   readings     the post readings among them: what makes a value provisional
   numerator    of one post; denominator: of one post, for ratios
 #}
@@ -21,10 +31,9 @@
     {'metric': 'views', 'inputs': ['views'], 'readings': ['views'], 'numerator': 'views'},
     {'metric': 'impressions_legacy', 'inputs': ['impressions_legacy'], 'readings': ['impressions_legacy'],
      'numerator': 'impressions_legacy'},
-    {'metric': 'interactions', 'inputs': ['reactions', 'comments', 'shares'], 'readings': ['reactions', 'comments', 'shares'],
-     'numerator': 'interactions'},
-    {'metric': 'engagement_rate_by_followers', 'inputs': ['reactions', 'comments', 'shares', 'followers_end'],
-     'readings': ['reactions', 'comments', 'shares'], 'numerator': 'interactions', 'denominator': 'followers_at_posting'},
+    {'metric': 'interactions', 'inputs': [], 'parts': interaction_parts(), 'readings': interaction_parts(), 'numerator': 'interactions'},
+    {'metric': 'engagement_rate_by_followers', 'inputs': ['followers_end'], 'parts': interaction_parts(),
+     'readings': interaction_parts(), 'numerator': 'interactions', 'denominator': 'followers_at_posting'},
 ]) }}
 {%- endmacro %}
 
@@ -38,14 +47,17 @@ false
 {%- endmacro %}
 
 
-{# The definitions as rows: metric, basis (posts, accounts), input (null where a metric has none), inputs_n. #}
+{# The definitions as rows: metric, basis (posts, accounts), input (null where a metric has none), is_part, inputs_n, parts_n. #}
 {% macro metric_input_rows(posts, accounts) -%}
 {%- set rows = [] -%}
 {%- for basis, definitions in [('posts', posts), ('accounts', accounts)] -%}
 {%- for definition in definitions -%}
-{%- for input in definition.inputs or [none] -%}
+{%- set parts = definition.get('parts', []) -%}
+{%- set counts = definition.inputs | length ~ ", " ~ parts | length -%}
+{%- for input in (definition.inputs + parts) or [none] -%}
 {%- set shown = "'" ~ input ~ "'" if input else 'null' -%}
-{%- do rows.append("('" ~ definition.metric ~ "', '" ~ basis ~ "', " ~ shown ~ ", " ~ definition.inputs | length ~ ")") -%}
+{%- set is_part = 'true' if input in parts else 'false' -%}
+{%- do rows.append("('" ~ definition.metric ~ "', '" ~ basis ~ "', " ~ shown ~ ", " ~ is_part ~ ", " ~ counts ~ ")") -%}
 {%- endfor -%}
 {%- endfor -%}
 {%- endfor -%}

@@ -14,11 +14,13 @@ class Clock:
     """Stands still until it is set."""
 
     def __init__(self, now: datetime = START) -> None:
+        self.times_set = 0
         self.set(now)
 
     def set(self, now: datetime) -> None:
         """Raises ValueError for a time without an offset."""
         self.instant: int = to_instant(now)
+        self.times_set += 1
         self.now: datetime = now.astimezone(UTC).replace(microsecond=0)
         self.today: date = london_date(self.instant)  # defects and the validity of metrics go by London's date
         self.date_header: str = format_datetime(self.now, usegmt=True)

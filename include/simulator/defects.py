@@ -1,4 +1,4 @@
-"""What goes wrong on purpose: planted per force and London date of the simulator's clock."""
+"""What goes wrong on purpose: planted per platform, force and London date of the simulator's clock."""
 
 from __future__ import annotations
 
@@ -10,35 +10,58 @@ from typing import Any
 KINDS: dict[str, str] = {
     "followers_not_reported": "the follower fields are absent from the snapshot",
     "insights_permission_lost": "insights answer 200 with an empty list",
-    "posts_permission_lost": "the list of posts answers #10",
-    "token_expired": "every request answers 190, subcode 463",
-    "throttle": "the next detail.count requests (2) answer detail.code (32 or 80001) with detail.status (400 or 403) and "
-    "detail.regain_minutes (0)",
-    "server_error": "the next detail.count requests (1) answer 500, code 1, is_transient",
+    "posts_permission_lost": "the list of posts is refused: #10, on X 403 client-forbidden",
+    "token_expired": "every request is refused: 190, subcode 463, on X 401",
+    "throttle": "the next detail.count requests (2) are refused. Meta: detail.code (32 or 80001, on Instagram 80002 or 4) with "
+    "detail.status (400 or 403) and detail.regain_minutes (0). X: 429 until detail.regain_minutes, body by detail.form (v2 or v1)",
+    "server_error": "the next detail.count requests (1) answer 500, code 1, is_transient; elsewhere 503",
     "too_much_data": "a list of posts with a limit above detail.limit (25) answers 500, code 1, and asks for less",
     "truncated_page": "answers of detail.endpoint (published_posts) end in the middle",
     "html_page": "answers of detail.endpoint (published_posts) are HTML, with status 200",
     "text_number": "a count as text: detail.field (followers_count)",
     "negative_count": "a count below zero: detail.field (followers_count)",
     "future_date": "the list of posts holds one created in 2099",
-    "unknown_account_post": "the list of posts holds one whose id belongs to no registered page",
+    "unknown_account_post": "the list of posts holds one of no registered account",
     "duplicate_page": "the first page of the list of posts comes twice, with different cursors",
-    "unmapped_field": "insights hold a metric that nobody asked for: detail.name",
+    "unmapped_field": "insights hold a metric that nobody asked for: detail.name; on X the public metrics do",
     "metric_retired": "detail.metric is refused with #100",
     "too_few_viewers": "detail.metric (post_total_media_view_unique) is refused with #200, subcode 1504029",
+    "hidden_likes": "no post of the list has a like_count; the insights have",
+    "edited_post": "from the first date on, the newest original older than detail.age_days (0) has a new id; the older ones are in "
+    "its history, and gone",
+    "credits_depleted": "every request answers 402; with detail.form enrolled in its older words, with usage_capped 429",
+    "activity_disabled": "detail.host (every one) answers 404",
+}
+SOCIAL, META = ("facebook", "instagram", "x"), ("facebook", "instagram")
+PLATFORMS = (*SOCIAL, "wikimedia", "mastodon")
+KIND_PLATFORMS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(KINDS, SOCIAL),
+    **dict.fromkeys(("throttle", "server_error", "truncated_page", "html_page"), PLATFORMS),
+    **dict.fromkeys(("insights_permission_lost", "too_much_data", "metric_retired"), META),
+    "too_few_viewers": ("facebook",),
+    "hidden_likes": ("instagram",),
+    "edited_post": ("x",),
+    "credits_depleted": ("x",),
+    "activity_disabled": ("mastodon",),
 }
 ENDPOINTS = ("snapshot", "published_posts", "post_insights", "page_insights", "me_accounts")
+"""The parts that requests play, by Facebook's names everywhere: `published_posts` is Instagram's media and X's timeline too."""
+
+EVERYONE = "*"
+"""In the place of a force id, where a platform has none."""
+
 COUNTED = {"throttle": 2, "server_error": 1}
 """Kinds that end after a number of requests on each date, and that number where the detail does not give it."""
 
 
 @dataclass(frozen=True)
 class Defect:
-    """One defect of one force, from its first to its last date (both included).
+    """One defect of one force on one platform, from its first to its last date (both included).
 
     `detail`: as KINDS tells; `endpoint` narrows throttle, server_error, truncated_page and html_page to one of ENDPOINTS;
     `count` ends the last two after so many answers of a date too, and as None keeps the first two up all day.
-    Raises ValueError for an unknown kind or endpoint, and for dates in the wrong order.
+    Platforms without forces take EVERYONE. Raises ValueError for an unknown kind or endpoint, a kind that the platform does not
+    have, and dates in the wrong order.
     """
 
     kind: str
@@ -46,10 +69,13 @@ class Defect:
     first_date: date
     last_date: date
     detail: Mapping[str, Any] = field(default_factory=dict)
+    platform: str = "facebook"
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"unknown kind of defect {self.kind!r}: it is one of {', '.join(KINDS)}")
+        if self.platform not in KIND_PLATFORMS[self.kind]:
+            raise ValueError(f"{self.kind} is no defect of {self.platform!r}, but of {', '.join(KIND_PLATFORMS[self.kind])}")
         if self.last_date < self.first_date:
             raise ValueError(f"{self.kind} of {self.force_id} ends ({self.last_date}) before it begins ({self.first_date})")
         if self.detail.get("endpoint", ENDPOINTS[0]) not in ENDPOINTS:
@@ -66,7 +92,8 @@ class Defect:
     @property
     def endpoint(self) -> str | None:
         """The endpoint it is about; None for all."""
-        return self.detail.get("endpoint", "published_posts" if self.kind in ("truncated_page", "html_page") else None)
+        is_of_list = self.kind in ("truncated_page", "html_page") and self.platform in SOCIAL
+        return self.detail.get("endpoint", "published_posts" if is_of_list else None)
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "first_date": self.first_date.isoformat(), "last_date": self.last_date.isoformat()}
@@ -74,7 +101,8 @@ class Defect:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Defect:
         dates = {name: date.fromisoformat(value[name]) for name in ("first_date", "last_date")}
-        return cls(value["kind"], value["force_id"], detail=dict(value.get("detail") or {}), **dates)
+        detail, platform = dict(value.get("detail") or {}), value.get("platform", "facebook")
+        return cls(value["kind"], value["force_id"], detail=detail, platform=platform, **dates)
 
 
 class DefectBook:
@@ -120,18 +148,17 @@ class Losses:
     spoilt_fields: frozenset[str]  # unusable: follower counts of the page; post counts of the page's newest original
 
 
-def losses(defects: Iterable[Defect], force_id: str, on: date) -> Losses:
-    """The readings that defects take from a force on a date.
+DOWN = ("token_expired", "credits_depleted", "throttle", "server_error", "truncated_page", "html_page")
+
+
+def losses(defects: Iterable[Defect], force_id: str, on: date, platform: str = "facebook") -> Losses:
+    """The readings that defects take from a force on a platform and a date.
 
     A post whose list could not be read has no insights either: there is no other way to learn its id.
     """
-    due = [defect for defect in defects if defect.holds(force_id, on)]
+    due = [defect for defect in defects if defect.platform == platform and defect.holds(force_id, on)]
     kinds = {defect.kind for defect in due}
-    down = {
-        defect.endpoint
-        for defect in due
-        if defect.kind in ("token_expired", "throttle", "server_error", "truncated_page", "html_page") and defect.count is None
-    }
+    down = {defect.endpoint for defect in due if defect.kind in DOWN and defect.count is None}
     all_down = None in down
     posts = all_down or "published_posts" in down or "posts_permission_lost" in kinds
     spoilt = {defect.detail.get("field", "followers_count") for defect in due if defect.kind in ("text_number", "negative_count")}
@@ -153,7 +180,8 @@ def default_defects(as_of: date) -> list[Defect]:
     """The handful planted in the default world, so that the pipeline's honesty shows in its figures.
 
     Gwent's follower count is not reported in all of the month before the as-of month; Dyfed-Powys had an expired token on the
-    weekly run eight weeks before; one throttle and one duplicated page, which must not show at all.
+    weekly run eight weeks before. One throttle, one duplicated page, hidden likes on Instagram and an edited post on X must not
+    show at all.
     """
     month_before = (as_of.replace(day=1) - timedelta(days=1)).replace(day=1)
     weeks = {number: as_of - timedelta(weeks=number) for number in (2, 3, 8)}
@@ -162,6 +190,8 @@ def default_defects(as_of: date) -> list[Defect]:
         Defect("token_expired", "dyfed-powys", weeks[8], weeks[8]),
         Defect("throttle", "essex", weeks[3], weeks[3], {"count": 1, "code": 80001}),
         Defect("duplicate_page", "merseyside", weeks[2], weeks[2]),
+        Defect("hidden_likes", "kent", weeks[3], weeks[2], platform="instagram"),
+        Defect("edited_post", "essex", weeks[3], weeks[3], {"age_days": 8}, "x"),
     ]
 
 

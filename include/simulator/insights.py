@@ -8,9 +8,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from include.simulator.graph import GraphError, invalid_metric
-from include.simulator.register import PageAccount
+from include.simulator.register import Account
+from include.simulator.timeline import fraction
 from include.simulator.times import DAY, HOUR, london_date, pacific_midnight, wire_time
-from include.simulator.world import Counts, PageDay, Post, World, fraction, last_full_pacific_day
+from include.simulator.world import Counts, PageDay, Post, World, last_full_pacific_day
 
 VIEWS_BEGIN = date(2025, 11, 15)
 REACH_CHANGES = date(2026, 6, 15)
@@ -101,7 +102,7 @@ def post_insights(post: Post, instant: int, metrics: Iterable[Metric], breakdown
     """Lifetime values of one post at an instant."""
     counts = post.at(instant)
     number = post.post_id.partition("_")[2]
-    object_id = f"{answering_id(post.page_id)}_{number}"
+    object_id = f"{answering_id(post.account_id)}_{number}"
     turned = int(number) % 2 == 1
     found = []
     for metric in metrics:
@@ -124,7 +125,7 @@ _ZERO = PageDay(0, 0, 0, 0, 0, 0)
 
 def page_insights(
     world: World,
-    page: PageAccount,
+    page: Account,
     instant: int,
     metrics: Iterable[Metric],
     breakdown: str | None,
@@ -161,7 +162,7 @@ def page_insights(
                 "values": values,
                 "title": None if metric.name == "page_follows" else f"Daily {metric.name}",
                 "description": "Daily: the number of times your Page&#039;s content was seen.",
-                "id": f"{answering_id(page.page_id)}/insights/{metric.name}/day",
+                "id": f"{answering_id(page.account_id)}/insights/{metric.name}/day",
             }
         )
     return found

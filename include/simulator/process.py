@@ -22,6 +22,7 @@ from include.simulator.register import SEEDS, read_register
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 STOP_SECONDS = 10
+OPEN_SIGNALS = ("wikimedia", "mastodon")
 
 
 class SimulatorFailed(RuntimeError):
@@ -104,11 +105,16 @@ class SimulatorProcess:
         return f"http://127.0.0.1:{self._port}"
 
     def base_url(self, platform: str) -> str:
-        """Where a platform is served: to be used in the place of its real host."""
-        return f"{self.root_url}/{platform}"
+        """Where a platform is served: to be used in the place of its real host.
+
+        Open signals go by their source's name too: `signals_wikimedia` is served where `wikimedia` is.
+        """
+        return f"{self.root_url}/{platform.removeprefix('signals_')}"
 
     def tokens(self, platform: str) -> dict[str, str]:
-        """The access token of each force."""
+        """The access token of each force; open signals have none."""
+        if platform.removeprefix("signals_") in OPEN_SIGNALS:
+            return {}
         return {force_id: force_token(self._secret, platform, force_id) for force_id in self._register.forces}
 
     def connection_json(self, platform: str) -> str:
@@ -124,7 +130,7 @@ class SimulatorProcess:
         self._order("PUT", "defects", [defect.to_json() for defect in defects])
 
     def requests(self) -> dict[str, Any]:
-        """How many requests came: `total`, `by_endpoint`, `by_force` (the holder of the token)."""
+        """How many requests came: `total`, `by_endpoint`, `by_force` (the holder of the token), and the same `by_platform`."""
         return self._order("GET", "requests")
 
     def _order(self, method: str, what: str, value: Any = None) -> Any:

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from include.simulator.graph import GraphError
+from include.simulator.timeline import fraction
 from include.simulator.times import PACIFIC
-from include.simulator.world import fraction
 
 CALLS_PER_PERCENT, APP_CALLS_PER_PERCENT, LARGEST_PERCENT = 100, 1000, 95
 
@@ -20,26 +20,34 @@ def app_usage(calls: int, percent: int | None = None) -> str:
     return json.dumps({"call_count": percent, "total_time": percent, "total_cputime": percent // 2})
 
 
-def page_usage(force_id: str, calls: int, percent: int | None = None, regain_minutes: int = 0) -> str:
-    """The header x-business-use-case-usage: percent of what the force's business may, and the minutes until it may again."""
+def business_usage(kind: str, force_id: str, calls: int, percent: int | None = None, regain_minutes: int = 0) -> str:
+    """The header x-business-use-case-usage: percent of what the force's business may, and the minutes until it may again.
+
+    `kind`: pages or instagram.
+    """
     business = str(100_000 + int(fraction("business", force_id) * 900_000))
     percent = min(calls // CALLS_PER_PERCENT, LARGEST_PERCENT) if percent is None else percent
-    usage = {"type": "pages", "call_count": percent, "total_cputime": percent // 2, "total_time": percent}
+    usage = {"type": kind, "call_count": percent, "total_cputime": percent // 2, "total_time": percent}
     return json.dumps({business: [{**usage, "estimated_time_to_regain_access": regain_minutes}]})
 
 
-def throttled(force_id: str, detail: Mapping[str, Any]) -> GraphError:
-    """#32, which names no time, or #80001, whose usage header does."""
+APP_LIMITS = {4: "(#4) Application request limit reached", 32: "(#32) Page request limit reached"}
+BUSINESS_LIMITS = {80001: ("pages", "Page account"), 80002: ("instagram", "Instagram account")}
+
+
+def throttled(force_id: str, code: int, detail: Mapping[str, Any]) -> GraphError:
+    """#4 and #32, which name no time, or #80001 and #80002, whose usage header does."""
     status = detail.get("status", 400)
-    if detail.get("code", 32) == 32:
-        headers = {"x-app-usage": app_usage(0, 100)}
-        return GraphError("(#32) Page request limit reached", 32, status=status, headers=headers)
+    if code in APP_LIMITS:
+        return GraphError(APP_LIMITS[code], code, status=status, headers={"x-app-usage": app_usage(0, 100)})
+    kind, account = BUSINESS_LIMITS[code]
+    usage = business_usage(kind, force_id, 0, 101, detail.get("regain_minutes", 0))
     return GraphError(
-        "(#80001) There have been too many calls to this Page account. Wait a bit and try again. For more info, please refer "
+        f"(#{code}) There have been too many calls to this {account}. Wait a bit and try again. For more info, please refer "
         "to https://developers.facebook.com/docs/graph-api/overview/rate-limiting.",
-        80001,
+        code,
         status=status,
-        headers={"x-business-use-case-usage": page_usage(force_id, 0, 101, detail.get("regain_minutes", 0))},
+        headers={"x-business-use-case-usage": usage},
     )
 
 

@@ -28,7 +28,7 @@ class Force:
 
 @dataclass(frozen=True)
 class Validity:
-    """The dates, both included, on which a page went by a handle."""
+    """The dates, both included, on which an account went by a handle."""
 
     handle: str
     valid_from: date
@@ -39,10 +39,10 @@ class Validity:
 
 
 @dataclass(frozen=True)
-class PageAccount:
-    """One page of a force, over all its names."""
+class Account:
+    """One account of a force on one platform, over all its names."""
 
-    page_id: str
+    account_id: str
     force_id: str
     name: str
     is_main: bool
@@ -55,7 +55,7 @@ class PageAccount:
 
     @property
     def closed(self) -> date | None:
-        """The last date on which the page could be read; None where it is open."""
+        """The last date on which the account could be read; None where it is open."""
         return self.validities[-1].valid_to
 
     def is_open(self, on: date) -> bool:
@@ -67,17 +67,19 @@ class PageAccount:
 
 @dataclass(frozen=True, eq=False)  # hashed by identity: read_register gives the same object for the same folder
 class Register:
-    """Forces and pages in the order of the seeds, the content categories, and the survey."""
+    """Forces and accounts in the order of the seeds, the content categories, and the survey."""
 
     forces: dict[str, Force]
-    pages: dict[str, PageAccount]
+    accounts: dict[str, dict[str, Account]]  # by platform, then by account_id
     categories: tuple[str, ...]
     waves: dict[str, dict[str, str]]
     questions: tuple[dict[str, str], ...]
     options: dict[str, tuple[dict[str, str], ...]]  # by question_code
 
-    def pages_of(self, force_id: str) -> list[PageAccount]:
-        return [page for page in self.pages.values() if page.force_id == force_id]
+    @property
+    def pages(self) -> dict[str, Account]:
+        """The Facebook pages."""
+        return self.accounts["facebook"]
 
 
 def _rows(folder: Path, name: str) -> list[dict[str, str]]:
@@ -85,17 +87,17 @@ def _rows(folder: Path, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(handle))
 
 
-def _pages(rows: Iterable[dict[str, str]], forces: dict[str, Force]) -> dict[str, PageAccount]:
-    by_page: dict[str, list[dict[str, str]]] = defaultdict(list)
+def _accounts(rows: Iterable[dict[str, str]], forces: dict[str, Force]) -> dict[str, dict[str, Account]]:
+    by_account: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
     for row in rows:
-        if row["platform"] == "facebook" and row["force_id"] in forces:
-            by_page[row["account_id"]].append(row)
-    pages = {}
-    for page_id, page_rows in by_page.items():
-        page_rows.sort(key=lambda row: row["valid_from"])
-        last = page_rows[-1]
-        pages[page_id] = PageAccount(
-            page_id=page_id,
+        if row["force_id"] in forces:
+            by_account[row["platform"], row["account_id"]].append(row)
+    accounts: dict[str, dict[str, Account]] = defaultdict(dict)
+    for (platform, account_id), account_rows in by_account.items():
+        account_rows.sort(key=lambda row: row["valid_from"])
+        last = account_rows[-1]
+        accounts[platform][account_id] = Account(
+            account_id=account_id,
             force_id=last["force_id"],
             name=last["display_name"],
             is_main=last["account_type"] == "corporate",
@@ -105,16 +107,16 @@ def _pages(rows: Iterable[dict[str, str]], forces: dict[str, Force]) -> dict[str
                     date.fromisoformat(row["valid_from"]),
                     date.fromisoformat(row["valid_to"]) if row["valid_to"] else None,
                 )
-                for row in page_rows
+                for row in account_rows
             ),
             successor_id=last["successor_account_id"] or None,
         )
-    return pages
+    return accounts
 
 
 @lru_cache(maxsize=16)
 def read_register(folder: Path = SEEDS, only_forces: tuple[str, ...] | None = None) -> Register:
-    """Read the seeds. `only_forces` leaves the other forces, with their pages, out of the world.
+    """Read the seeds. `only_forces` leaves the other forces, with their accounts, out of the world.
 
     Raises KeyError naming a force that the seeds do not have.
     """
@@ -142,7 +144,7 @@ def read_register(folder: Path = SEEDS, only_forces: tuple[str, ...] | None = No
     categories = sorted(_rows(folder, "content_categories"), key=lambda row: int(row["sort_order"]))
     return Register(
         forces=forces,
-        pages=_pages(_rows(folder, "accounts"), forces),
+        accounts=_accounts(_rows(folder, "accounts"), forces),
         categories=tuple(row["category_code"] for row in categories),
         waves={row["wave"]: row for row in _rows(folder, "survey_waves")},
         questions=tuple(_rows(folder, "survey_questions")),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hmac
 import json
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from starlette.applications import Starlette
@@ -12,11 +14,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from include.simulator.clock import Clock
-from include.simulator.defects import Defect, DefectBook
+from include.simulator.defects import Defect
 from include.simulator.facebook import FacebookPages
 from include.simulator.graph import CONTROL_HEADER, control_key
+from include.simulator.instagram import InstagramAccounts
+from include.simulator.instagram_world import InstagramWorld
+from include.simulator.mastodon import MastodonInstances
 from include.simulator.register import Register
+from include.simulator.service import Question, Service
+from include.simulator.wikimedia import WikimediaPageviews
 from include.simulator.world import World
+from include.simulator.x import XTimelines
+from include.simulator.x_world import XWorld
 
 
 def _bearer(request: Request) -> str | None:
@@ -24,14 +33,31 @@ def _bearer(request: Request) -> str | None:
     return token if scheme.lower() == "bearer" else request.query_params.get("access_token")
 
 
+def _question(request: Request, platform: str) -> Question:
+    path = request.scope["raw_path"].decode("ascii")[len(platform) + 1 :]  # undecoded: a %2F in it is part of a name
+    root = f"http://{request.headers['host']}/{platform}"
+    return Question(path, dict(request.query_params), _bearer(request), root, request.headers.get("user-agent", ""))
+
+
+def create_services(seed: int, register: Register, secret: str, clock: Clock) -> tuple[Service, ...]:
+    """Every platform that is served."""
+    return (
+        FacebookPages(World(seed, register), secret, clock),
+        InstagramAccounts(InstagramWorld(seed, register), secret, clock),
+        XTimelines(XWorld(seed, register), secret, clock),
+        WikimediaPageviews(seed, secret, clock),
+        MastodonInstances(seed, secret, clock),
+    )
+
+
 def create_app(seed: int, register: Register, secret: str, clock: Clock | None = None) -> Starlette:
     """The whole simulator as one application.
 
-    `/facebook/...` speaks the platform's contract. `PUT /_control/clock {"now": iso}`, `PUT /_control/defects [...]` and
+    `/<platform>/...` speaks the platform's contract. `PUT /_control/clock {"now": iso}`, `PUT /_control/defects [...]` and
     `GET /_control/requests` want the control key in the header x-simulator-key.
     """
     clock = clock or Clock()
-    facebook = FacebookPages(World(seed, register), secret, clock)
+    services = create_services(seed, register, secret, clock)
     key = control_key(secret)
 
     def reply(status: int, content: bytes, media_type: str, headers: dict[str, str] | None = None) -> Response:
@@ -40,15 +66,29 @@ def create_app(seed: int, register: Register, secret: str, clock: Clock | None =
     def reply_json(status: int, value: object) -> Response:
         return reply(status, json.dumps(value).encode(), "application/json")
 
-    async def ask_facebook(request: Request) -> Response:
-        root = f"http://{request.headers['host']}/facebook"
-        answer = facebook.answer(request.path_params["path"], dict(request.query_params), _bearer(request), root)
-        if isinstance(answer.body, str):
-            return reply(answer.status, answer.body.encode(), "text/html; charset=utf-8", answer.headers)
-        content = json.dumps(answer.body, separators=(",", ":")).encode()
-        if answer.is_cut:
-            content = content[: max(len(content) // 2, 1)]
-        return reply(answer.status, content, "application/json; charset=UTF-8", answer.headers)
+    def ask(service: Service) -> Callable[[Request], Awaitable[Response]]:
+        async def handle(request: Request) -> Response:
+            answer = service.answer(_question(request, service.platform))
+            is_text = isinstance(answer.body, str)
+            content = (answer.body if is_text else json.dumps(answer.body, separators=(",", ":"))).encode()
+            if answer.is_cut:
+                content = content[: max(len(content) // 2, 1)]
+            return reply(answer.status, content, answer.media_type, answer.headers)
+
+        return handle
+
+    def requests() -> dict[str, object]:
+        by_endpoint: Counter[str] = sum((service.by_endpoint for service in services), Counter())
+        by_force: Counter[str] = sum((service.by_force for service in services), Counter())
+        by_platform = {
+            service.platform: {
+                "total": service.by_endpoint.total(),
+                "by_endpoint": service.by_endpoint,
+                "by_force": service.by_force,
+            }
+            for service in services
+        }
+        return {"total": by_endpoint.total(), "by_endpoint": by_endpoint, "by_force": by_force, "by_platform": by_platform}
 
     async def control(request: Request) -> Response:
         if not hmac.compare_digest(request.headers.get(CONTROL_HEADER, ""), key):
@@ -59,17 +99,20 @@ def create_app(seed: int, register: Register, secret: str, clock: Clock | None =
                 clock.set(datetime.fromisoformat((await request.json())["now"]))
                 return reply_json(200, {"now": clock.now.isoformat()})
             if (request.method, what) == ("PUT", "defects"):
-                facebook.book = DefectBook([Defect.from_json(one) for one in await request.json()])
-                return reply_json(200, {"planted": len(facebook.book.defects)})
+                defects = [Defect.from_json(one) for one in await request.json()]
+                for service in services:
+                    service.plant(defects)
+                return reply_json(200, {"planted": len(defects)})
         except (ValueError, KeyError, TypeError) as error:
             return reply_json(400, {"error": f"{type(error).__name__}: {error}"})
         if (request.method, what) == ("GET", "requests"):
-            counts = {"by_endpoint": dict(facebook.by_endpoint), "by_force": dict(facebook.by_force)}
-            return reply_json(200, {"total": facebook.by_endpoint.total(), **counts})
+            return reply_json(200, requests())
         return reply_json(404, {"error": f"no control {request.method} {what}"})
 
     async def unknown(request: Request, error: Exception) -> Response:
         return reply_json(404, {"error": f"the simulator serves nothing at {request.url.path}"})
 
-    routes = [Route("/facebook/{path:path}", ask_facebook), Route("/_control/{what}", control, methods=["GET", "PUT"])]
-    return Starlette(routes=routes, exception_handlers={404: unknown})
+    routes = [Route(f"/{service.platform}/{{path:path}}", ask(service)) for service in services]
+    return Starlette(
+        routes=[*routes, Route("/_control/{what}", control, methods=["GET", "PUT"])], exception_handlers={404: unknown}
+    )

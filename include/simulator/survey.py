@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from include.simulator.register import AGE_BANDS, SEEDS, Register, read_register
-from include.simulator.world import generator
+from include.simulator.timeline import generator
 
 RESPONDENTS = 27_400
 SMALL_FORCE, SMALL_FORCE_RESPONDENTS = "city-of-london", 38

@@ -18,30 +18,23 @@ import numpy as np
 import pandas as pd
 
 from include.simulator.defects import Defect, Losses, losses
-from include.simulator.insights import LAG_SECONDS, PAGE_METRICS, POST_METRICS
-from include.simulator.register import SEEDS, PageAccount, Register, read_register
-from include.simulator.times import DAY, london_date, london_midnight, pacific_midnight, to_instant
-from include.simulator.world import Counts, Post, World
+from include.simulator.readings import PLATFORMS, READ_METRICS, SocialPlatform
+from include.simulator.register import SEEDS, Account, Register, read_register
+from include.simulator.timeline import Timeline
+from include.simulator.times import DAY, london_date, london_midnight, to_instant
+from include.simulator.truth_days import account_day_truth as account_day_truth
 
 READING_FROM, READING_TO = 7 * DAY, 14 * DAY
 WINDOW_DAYS = 30
-PLATFORM = "facebook"
 
-READ_METRICS = ("reactions", "comments", "shares", "interactions", "views", "views_paid", "impressions_legacy", "reach_unique")
-INSIGHT_FIELDS = {
-    "views": ("post_media_view",),
-    "views_paid": ("post_media_view",),
-    "impressions_legacy": ("post_impressions_organic",),
-    "reach_unique": ("post_total_media_view_unique", "post_impressions_unique"),
-}
 MONTH_METRICS = ("followers_end", "posts_published", "interactions", "views", "engagement_rate_by_followers")
 
 
 @dataclass(frozen=True)
 class _Visit:
-    """One run's look at one page: when, and what it could not have."""
+    """One run's look at one account: when, and what it could not have."""
 
-    page: PageAccount
+    account: Account
     instant: int
     lost: Losses
 
@@ -52,7 +45,8 @@ class _Visit:
 
 @dataclass(frozen=True)
 class _Plan:
-    world: World
+    platform: SocialPlatform
+    world: Timeline[Any]
     as_of: date
     instants: tuple[int, ...]
     defects: tuple[Defect, ...]
@@ -65,13 +59,15 @@ class _Plan:
     def first_month(self) -> date:
         return london_date(self.instants[0]).replace(day=1)
 
-    def visits(self, page: PageAccount) -> Iterator[_Visit]:
+    def visits(self, account: Account) -> Iterator[_Visit]:
         for instant in self.instants:
-            if page.is_open(london_date(instant)):
-                yield _Visit(page, instant, losses(self.defects, page.force_id, london_date(instant)))
+            day = london_date(instant)
+            if account.is_open(day):
+                yield _Visit(account, instant, losses(self.defects, account.force_id, day, self.platform.name))
 
 
 def _plan(
+    platform: str,
     seed: int,
     as_of: date,
     run_instants: Iterable[datetime],
@@ -82,57 +78,30 @@ def _plan(
     instants = tuple(sorted({to_instant(moment) for moment in run_instants if london_date(to_instant(moment)) <= as_of}))
     if not instants:
         raise ValueError(f"no run instant at or before {as_of}")
-    world = World(seed, read_register(seeds, tuple(forces) if forces is not None else None))
-    return _Plan(world, as_of, instants, tuple(defects))
-
-
-def _known_counts(post: Post, visit: _Visit, is_newest: bool) -> dict[str, Any]:
-    """What a run learns of a post: values by metric, None for what it does not."""
-    counts: Counts = post.at(visit.instant)
-    spoilt = visit.lost.spoilt_fields if is_newest else frozenset()
-    known: dict[str, Any] = {
-        name: None if name in spoilt else getattr(counts, name) for name in ("reactions", "comments", "shares")
-    }
-    parts = list(known.values())
-    known["interactions"] = None if None in parts else sum(parts)
-    known["reach_source_field"] = None
-    values = {
-        "post_media_view": (counts.organic_views, counts.paid_views),
-        "post_impressions_organic": (counts.organic_impressions, None),
-        "post_total_media_view_unique": (counts.reach, None),
-        "post_impressions_unique": (counts.reach_before_2026, None),
-    }
-    for metric, names in INSIGHT_FIELDS.items():
-        known[metric] = None
-        for name in names:
-            is_refused = visit.lost.post_insights or name in visit.lost.metrics
-            if not is_refused and POST_METRICS[name].is_valid(london_date(visit.instant)):
-                is_spoilt = name in spoilt and metric != "views_paid"
-                known[metric] = None if is_spoilt else values[name][1 if metric == "views_paid" else 0]
-                if metric == "reach_unique" and not is_spoilt:
-                    known["reach_source_field"] = name
-    return known
+    world = PLATFORMS[platform].world(seed, read_register(seeds, tuple(forces) if forces is not None else None))
+    return _Plan(PLATFORMS[platform], world, as_of, instants, tuple(defects))
 
 
 def _readings(plan: _Plan) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
-    for page in plan.register.pages.values():
-        for visit in plan.visits(page):
+    for account in plan.world.accounts.values():
+        for visit in plan.visits(account):
             if visit.lost.posts:
                 continue
-            newest = plan.world.newest_original(page, visit.instant) if visit.lost.spoilt_fields else None
-            for post in plan.world.posts(page, visit.window_start, visit.instant):
+            newest = plan.world.newest_original(account, visit.instant) if visit.lost.spoilt_fields else None
+            for post in plan.world.posts(account, visit.window_start, visit.instant):
+                spoilt = visit.lost.spoilt_fields if post is newest else frozenset()
                 rows.append(
                     {
-                        "force_id": page.force_id,
-                        "account_id": page.page_id,
+                        "force_id": account.force_id,
+                        "account_id": account.account_id,
                         "post_id": post.post_id,
                         "published_at": post.published_at,
                         "is_original": post.is_original,
                         "category_code": post.category,
                         "observed_at": visit.instant,
                         "age": visit.instant - post.published_at,
-                        **_known_counts(post, visit, post is newest),
+                        **plan.platform.read(post, visit.instant, visit.lost, spoilt),
                     }
                 )
     columns = ["force_id", "account_id", "post_id", "published_at", "is_original", "category_code", "observed_at", "age"]
@@ -151,25 +120,28 @@ def post_readings(
     defects: Iterable[Defect] = (),
     forces: Iterable[str] | None = None,
     seeds: Path = SEEDS,
+    platform: str = "facebook",
 ) -> pd.DataFrame:
     """What every run learns of every post. Grain: post × run instant.
 
     Columns: force_id, account_id, post_id, published_at, is_original, category_code, observed_at, age_hours, the counts of
     READ_METRICS (NaN where the run did not get them) and reach_source_field.
     """
-    readings = _as_times(_readings(_plan(seed, as_of, run_instants, defects, forces, seeds)), "published_at", "observed_at")
+    readings = _as_times(
+        _readings(_plan(platform, seed, as_of, run_instants, defects, forces, seeds)), "published_at", "observed_at"
+    )
     return readings.assign(age_hours=readings["age"] / 3600).drop(columns="age")
 
 
 def _follower_readings(plan: _Plan) -> dict[str, list[tuple[int, int]]]:
-    """Snapshots by page: run instant and followers, oldest first."""
+    """Snapshots by account: run instant and followers, oldest first."""
     return {
-        page.page_id: [
-            (visit.instant, plan.world.followers(page, london_date(visit.instant)))
-            for visit in plan.visits(page)
+        account.account_id: [
+            (visit.instant, plan.world.followers(account, london_date(visit.instant)))
+            for visit in plan.visits(account)
             if not visit.lost.snapshot
         ]
-        for page in plan.register.pages.values()
+        for account in plan.world.accounts.values()
     }
 
 
@@ -212,6 +184,7 @@ def post_truth(
     defects: Iterable[Defect] = (),
     forces: Iterable[str] | None = None,
     seeds: Path = SEEDS,
+    platform: str = "facebook",
 ) -> pd.DataFrame:
     """Every post that a run has seen, at its reading age and at last. Grain: post.
 
@@ -220,7 +193,7 @@ def post_truth(
     `<metric>_is_provisional` and `latest_<metric>`; reach_source_field, followers_at_posting, engagement_rate_by_followers.
     NaN is missing.
     """
-    posts = _posts(_plan(seed, as_of, run_instants, defects, forces, seeds))
+    posts = _posts(_plan(platform, seed, as_of, run_instants, defects, forces, seeds))
     return _as_times(posts, "published_at", "reading_observed_at")
 
 
@@ -229,18 +202,18 @@ def _followers_end(plan: _Plan, months: Sequence[date]) -> Iterator[dict[str, An
     for force_id in plan.register.forces:
         for month in months:
             end = min(_last_day(month), plan.as_of)
-            total, is_missing, has_pages = 0.0, False, False
-            for page in plan.register.pages_of(force_id):
-                if not page.is_open(end):
+            total, is_missing, has_accounts = 0.0, False, False
+            for account in plan.world.accounts_of(force_id):
+                if not account.is_open(end):
                     continue
-                has_pages = True
-                seen = [value for instant, value in snapshots[page.page_id] if month <= london_date(instant) <= end]
+                has_accounts = True
+                seen = [value for instant, value in snapshots[account.account_id] if month <= london_date(instant) <= end]
                 is_missing = is_missing or not seen
                 total += seen[-1] if seen else 0
-            value = np.nan if is_missing or not has_pages else total
+            value = np.nan if is_missing or not has_accounts else total
             known = "ok" if _last_day(month) <= plan.as_of else "provisional"
-            status = "not_applicable" if not has_pages else "missing" if is_missing else known
-            yield _row(force_id, month, "followers_end", value, value, np.nan, status)
+            status = "not_applicable" if not has_accounts else "missing" if is_missing else known
+            yield _row(plan, force_id, month, "followers_end", value, value, np.nan, status)
 
 
 def _last_day(month: date) -> date:
@@ -248,9 +221,9 @@ def _last_day(month: date) -> date:
 
 
 def _row(
-    force_id: str, month: date, metric: str, value: float, numerator: float, denominator: float, status: str
+    plan: _Plan, force_id: str, month: date, metric: str, value: float, numerator: float, denominator: float, status: str
 ) -> dict[str, Any]:
-    identity = {"force_id": force_id, "platform": PLATFORM, "month": month, "metric": metric}
+    identity = {"force_id": force_id, "platform": plan.platform.name, "month": month, "metric": metric}
     return {**identity, "value": value, "numerator": numerator, "denominator": denominator, "status": status}
 
 
@@ -263,38 +236,40 @@ def _sums_over_posts(plan: _Plan, months: Sequence[date]) -> Iterator[dict[str, 
             group = groups.get((force_id, month), nothing)
             listing = _listing(plan, force_id, month)
             count = np.nan if listing == "missing" else float(len(group))
-            yield _row(force_id, month, "posts_published", count, count, np.nan, listing)
+            yield _row(plan, force_id, month, "posts_published", count, count, np.nan, listing)
             for metric in ("interactions", "views"):
                 total, status = _total(group[metric], group[f"{metric}_is_provisional"], listing)
-                yield _row(force_id, month, metric, total, total, np.nan, status)
+                yield _row(plan, force_id, month, metric, total, total, np.nan, status)
             both = group.dropna(subset=["interactions", "followers_at_posting"])
             numerator = both["interactions"].sum() if len(both) else np.nan
             denominator = both["followers_at_posting"].sum() if len(both) else np.nan
             _, status = _total(both["interactions"], both["interactions_is_provisional"], listing)
             status = "partial" if len(both) < len(group) else status
             status = status if len(both) else ("missing" if len(group) else "not_applicable")
-            yield _row(force_id, month, "engagement_rate_by_followers", numerator / denominator, numerator, denominator, status)
+            yield _row(
+                plan, force_id, month, "engagement_rate_by_followers", numerator / denominator, numerator, denominator, status
+            )
 
 
 def _listing(plan: _Plan, force_id: str, month: date) -> str:
     """How much of the force's lists of a month was read: a hint at the status."""
     end = min(_last_day(month), plan.as_of)
     states = [
-        _page_listing(plan, page, max(month, page.opened), min(end, page.closed or end))
-        for page in plan.register.pages_of(force_id)
-        if page.opened <= end and not (page.closed and page.closed < month)
+        _account_listing(plan, account, max(month, account.opened), min(end, account.closed or end))
+        for account in plan.world.accounts_of(force_id)
+        if account.opened <= end and not (account.closed and account.closed < month)
     ]
     if not states or all(state == "missing" for state in states):
         return "missing"
     return next(state for state in ("partial", "missing", "provisional", "ok") if state in states).replace("missing", "partial")
 
 
-def _page_listing(plan: _Plan, page: PageAccount, first: date, last: date) -> str:
+def _account_listing(plan: _Plan, account: Any, first: date, last: date) -> str:
     """Missing: no list shows anything of these days. Partial: of some day, none shows the whole, and none to come will."""
-    visits = list(plan.visits(page))
+    visits = list(plan.visits(account))
     lists = [visit for visit in visits if not visit.lost.posts]
     next_window = to_instant(datetime.combine(plan.as_of + timedelta(days=2 - WINDOW_DAYS), time(), tzinfo=UTC))
-    is_ended = page.closed is not None and page.closed < plan.as_of
+    is_ended = account.closed is not None and account.closed < plan.as_of
     start, end = london_midnight(first), london_midnight(last + timedelta(days=1))
     if not any(visit.window_start < end and visit.instant > start for visit in lists):
         return "missing"
@@ -323,7 +298,8 @@ def _total(values: pd.Series, is_provisional: pd.Series, listing: str) -> tuple[
     return values.sum(), "provisional" if is_provisional.any() or listing == "provisional" else "ok"
 
 
-def facebook_truth(
+def month_truth(
+    platform: str,
     seed: int,
     as_of: date,
     run_instants: Iterable[datetime],
@@ -337,13 +313,13 @@ def facebook_truth(
     there is none), status. The values are exact; the status is a hint (a month still open, or with posts to be read, is
     provisional; with posts lost, or a day of which no list holds the whole, partial).
 
-    - followers_end: per page the last snapshot of the month, summed over the pages open at its end (or at the as-of date);
+    - followers_end: per account the last snapshot of the month, summed over the accounts open at its end (or at the as-of date);
       missing when one of them has none.
     - posts_published: originals published in the month that a run has seen.
     - interactions, views: sums over those posts of what is known of each.
     - engagement_rate_by_followers: sum of interactions / sum of followers at posting, over posts that have both.
     """
-    plan = _plan(seed, as_of, run_instants, defects, forces, seeds)
+    plan = _plan(platform, seed, as_of, run_instants, defects, forces, seeds)
     months = [plan.first_month]
     while _last_day(months[-1]) < as_of:
         months.append(_last_day(months[-1]) + timedelta(days=1))
@@ -353,37 +329,16 @@ def facebook_truth(
     return frame.assign(_order=order).sort_values(["force_id", "month", "_order"]).drop(columns="_order").reset_index(drop=True)
 
 
-def account_day_truth(
-    seed: int, first: date, last: date, as_of: datetime, forces: Iterable[str] | None = None, seeds: Path = SEEDS
-) -> pd.DataFrame:
-    """A page's own daily totals. Grain: account × Pacific day, for days from `first` to `last` that have ended at `as_of`.
+def facebook_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any, **options: Any) -> pd.DataFrame:
+    """`month_truth` of Facebook: reactions, comments and shares; organic views."""
+    return month_truth("facebook", seed, as_of, run_instants, *rest, **options)
 
-    Columns: force_id, account_id, metric_date, account_views (organic), account_views_paid, account_reach_unique, follows,
-    is_filled (False: the platform still answers 0, its lag being 48 hours after the day's end).
-    """
-    world = World(seed, read_register(seeds, tuple(forces) if forces is not None else None))
-    instant = to_instant(as_of)
-    unique = PAGE_METRICS["page_total_media_view_unique"]
-    if not unique.is_valid(london_date(instant)):
-        unique = PAGE_METRICS["page_impressions_unique"]
-    rows = []
-    for page in world.register.pages.values():
-        for offset in range((last - first).days + 1):
-            day = first + timedelta(days=offset)
-            ends = pacific_midnight(day + timedelta(days=1))
-            if ends > instant or not page.is_open(day):
-                continue
-            total = world.page_day(page, day)
-            rows.append(
-                {
-                    "force_id": page.force_id,
-                    "account_id": page.page_id,
-                    "metric_date": day,
-                    "account_views": total.organic_views,
-                    "account_views_paid": total.paid_views,
-                    "account_reach_unique": unique.read(total),
-                    "follows": total.follows,
-                    "is_filled": instant >= ends + LAG_SECONDS,
-                }
-            )
-    return pd.DataFrame(rows)
+
+def instagram_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any, **options: Any) -> pd.DataFrame:
+    """`month_truth` of Instagram: likes, comments, shares and reposts, all organic, of the insights; organic views."""
+    return month_truth("instagram", seed, as_of, run_instants, *rest, **options)
+
+
+def x_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any, **options: Any) -> pd.DataFrame:
+    """`month_truth` of X: likes, replies, retweets and quotes of originals and quotes, each post once; impressions as views."""
+    return month_truth("x", seed, as_of, run_instants, *rest, **options)

@@ -91,9 +91,9 @@ def _horizon_statistics(connection: duckdb.DuckDBPyConnection) -> Iterable[Row]:
     weekly = _read(connection, "from intermediate.int_signal_weekly order by channel, series, week_start")
     days_of = {key: list(rows) for key, rows in groupby(daily, key=series)}
     weeks_of = {key: list(rows) for key, rows in groupby(weekly, key=series)}
-    for key, days in days_of.items():
-        weeks = weeks_of.get(key, [])
-        is_stock = days[0]["is_stock"]
+    for key in sorted(days_of.keys() | weeks_of.keys()):
+        days, weeks = days_of.get(key, []), weeks_of.get(key, [])  # a series that comes in weeks has no days
+        is_stock = (days or weeks)[0]["is_stock"]
         steps = (
             find_steps([row["signal_date"] for row in days], [row["value"] for row in days]) if is_stock else Steps((), False)
         )  # a flow has no level that a step could lift for good
@@ -115,7 +115,7 @@ def _horizon_statistics(connection: duckdb.DuckDBPyConnection) -> Iterable[Row]:
             # tests, intervals and stages have no value for any series yet
             "not_computed_reason": trend.reason or "not_yet_computed",
             "status": "missing" if trend.reason else "provisional" if steps.has_unconfirmed else "ok",
-            "is_simulated": any(row["is_simulated"] for row in days),
+            "is_simulated": any(row["is_simulated"] for row in (*days, *weeks)),
         }
 
 

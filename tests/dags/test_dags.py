@@ -8,11 +8,20 @@ from typing import Any
 import pytest
 
 from extractors import SOURCES
-from extractors.base import BadFile, Outage, PermissionMissing, Throttled, TokenExpired
+from extractors.base import BadFile, CreditsDepleted, Outage, PermissionMissing, Throttled, TokenExpired
 from include import airflow_home, dag_defaults
 from tests.dags.conftest import dag_files
 
-DAG_IDS = {"build_warehouse", "ingest_facebook", "ingest_signals_fediverse", "ingest_survey"}
+DAG_IDS = {
+    "build_warehouse",
+    "ingest_facebook",
+    "ingest_instagram",
+    "ingest_signals_fediverse",
+    "ingest_signals_mastodon",
+    "ingest_signals_wikimedia",
+    "ingest_survey",
+    "ingest_x",
+}
 IMPACT = {"impact:critical", "impact:high", "impact:medium", "impact:low"}
 HEAVY = {"requests", "duckdb", "pandas", "pyarrow", "great_expectations", "dbt", "numpy", "scipy"}
 
@@ -44,7 +53,9 @@ def test_every_task_has_retries_and_the_shared_policy(dag_bag: Any) -> None:
         assert dag.tasks, dag.dag_id
         for task in dag.tasks:
             assert task.retries == 2, task
-            assert isinstance(task.retry_policy, dag_defaults.PlatformRetryPolicy), task
+            assert task.retry_policy is dag_defaults.RETRY_POLICY or isinstance(
+                task.retry_policy, dag_defaults.PlatformRetryPolicy
+            ), task
             assert task.retry_exponential_backoff == 2.0, task
 
 
@@ -76,6 +87,7 @@ def test_every_ingest_tells_the_warehouse(dag_bag: Any) -> None:
     [
         (TokenExpired("expired"), "fail"),
         (PermissionMissing("no"), "fail"),
+        (CreditsDepleted("no more"), "fail"),
         (BadFile("empty"), "fail"),
         (Throttled("slow down"), "retry"),
         (Outage("500"), "default"),
@@ -125,7 +137,12 @@ def test_dag_files_wire_and_never_work(path: Path) -> None:
 
 
 def test_there_are_dag_files() -> None:
-    assert [path.name for path in dag_files()] == ["build_warehouse.py", "ingest_files.py", "ingest_platforms.py"]
+    assert [path.name for path in dag_files()] == [
+        "build_warehouse.py",
+        "ingest_files.py",
+        "ingest_platforms.py",
+        "ingest_signals.py",
+    ]
 
 
 def test_pools_that_tasks_ask_for_are_those_that_are_made(dag_bag: Any, tmp_path: Path) -> None:

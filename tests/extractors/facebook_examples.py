@@ -10,6 +10,7 @@ from extractors.base import (
     Drop,
     Page,
     Row,
+    Source,
     SourceField,
 )
 from extractors.facebook import FacebookPages
@@ -76,14 +77,14 @@ def rows_of(parsed: list[Any], kind: str) -> list[dict[str, Any]]:
     return [dict(item.values) for item in parsed if isinstance(item, Row) and item.kind == kind]
 
 
-def parse(landed: Page) -> list[Any]:
+def parse(landed: Page, source: Source = FACEBOOK) -> list[Any]:
     """Parse, and check the law of conservation on the way."""
-    parsed = list(FACEBOOK.parse(landed))
+    parsed = list(source.parse(landed))
     left: Counter[str] = Counter()
     for item in parsed:
         if isinstance(item, Row):
             left[item.kind] += item.values.get("origin") != "absent_is_zero"
         elif isinstance(item, Drop):
             left[item.kind] += item.count
-    assert +left == +FACEBOOK.count(landed), "what the page holds, counted by JSON paths"
+    assert +left == +source.count(landed), "what the page holds, counted by JSON paths"
     return parsed

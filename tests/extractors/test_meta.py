@@ -18,7 +18,7 @@ from extractors.base import (
     TooFewViewers,
 )
 from extractors.http import Received
-from extractors.meta import TooMuchAsked
+from extractors.meta import NotOfThisPost, TooMuchAsked
 from tests.extractors.facebook_examples import FACEBOOK, OBSERVED
 
 
@@ -36,6 +36,14 @@ from tests.extractors.facebook_examples import FACEBOOK, OBSERVED
         (400, {"code": 200, "error_subcode": 1504029}, TooFewViewers),
         (400, {"code": 100, "message": "(#100) The value must be a valid insights metric"}, RetiredMetric),
         (400, {"code": 100, "message": "(#100) Tried accessing nonexisting field (fan_count) on node type (Page)"}, RetiredMetric),
+        (400, {"code": 80002}, Throttled),
+        (400, {"code": 10, "message": "(#10) Not enough viewers for the media to show insights"}, TooFewViewers),
+        (400, {"code": 100, "message": "(#100) metric[0] must be one of the following values: reach"}, RetiredMetric),
+        (400, {"code": 100, "message": "Starting from version 22 and above, the impressions metric is no longer supported for the "
+               "queried media/user."}, RetiredMetric),
+        (400, {"code": 100, "message": "The Media Insights API does not support the views metric for this media product type."},
+         NotOfThisPost),
+        (400, {"code": 100, "error_subcode": 2108006, "message": "Media posted before business account conversion"}, NotOfThisPost),
         (400, {"code": 100, "error_subcode": 33, "message": "Unsupported get request."}, AccountClosed),
         (400, {"code": 100, "message": "(#100) Param limit must be positive"}, Refused),
         (400, {"code": 3001, "error_subcode": 1504028}, Refused),

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from extractors.facebook import INSIGHT_DAYS
-from extractors.facebook_rows import POST_WINDOW_DAYS
+from extractors.meta_reading import INSIGHT_DAYS
+from extractors.meta_rows import POST_WINDOW_DAYS
 from include import registry
 from include.settings import SEEDS
 
@@ -77,7 +77,8 @@ def test_a_merged_account_is_open_until_its_last_day() -> None:
 
 def test_how_far_lists_and_daily_totals_reach_is_what_the_extractor_asks() -> None:
     windows = {row["platform"]: (row["list_window_days"], row["day_window_days"]) for row in registry.load().tables["platforms"]}
-    assert windows["facebook"] == (str(POST_WINDOW_DAYS), str(INSIGHT_DAYS))
+    meta = (str(POST_WINDOW_DAYS), str(INSIGHT_DAYS))
+    assert windows == {"facebook": meta, "instagram": meta, "x": (str(POST_WINDOW_DAYS), "")}
 
 
 @pytest.mark.parametrize("days", ["0", "-3", "a month", ""])
@@ -140,9 +141,10 @@ def test_a_wrong_row_fails_by_name(seeds: Path, table: str, values: dict[str, st
 
 
 def test_a_row_with_a_column_too_many_fails(seeds: Path) -> None:
+    lines = len((seeds / "gap_causes.csv").read_text().splitlines())
     with (seeds / "gap_causes.csv").open("a") as handle:
         handle.write("a,b,true,d,e\n")
-    assert "gap_causes.csv line 12: has not the 4 columns of the header" in problems(seeds)
+    assert f"gap_causes.csv line {lines + 1}: has not the 4 columns of the header" in problems(seeds)
 
 
 def test_a_missing_file_fails(seeds: Path) -> None:

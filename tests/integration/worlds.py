@@ -20,8 +20,8 @@ import duckdb
 import pandas as pd
 
 from extractors import SOURCES
-from extractors.base import ApiSource, FileSource, SourceError
-from include.collect import collect_force, plan
+from extractors.base import ApiSource, FileSource, SignalSource, SourceError
+from include.collect import collect_force, collect_signals, plan
 from include.inbox import collect_dropped, collect_shipped
 from include.publish import publish
 from include.run import drop_survey_export, simulated_connections
@@ -32,6 +32,8 @@ from include.validation import RunReport, validate_run
 from include.warehouse import build
 
 log = logging.getLogger(__name__)
+
+PLATFORMS = tuple(each.platform for each in SOURCES if isinstance(each, ApiSource))
 
 
 def drawn_seed() -> int:
@@ -99,6 +101,15 @@ def collect_files(home: Home, as_of: date, seed: int) -> list[RunReport]:
     return reports
 
 
+def collect_open_signals(as_of: date) -> list[RunReport]:
+    """Every open source, with the simulator's clock where it stands."""
+    reports = []
+    for source in (each for each in SOURCES if isinstance(each, SignalSource)):
+        collect_signals(source.name, as_of)
+        reports.append(validate_run(source.name, as_of))
+    return reports
+
+
 def run_world(
     folder: Path,
     run_dates: Iterable[date],
@@ -117,9 +128,9 @@ def run_world(
     ):
         reports = [report for day in days for report in collect_day(simulator, day, forces)]
         if with_files:
-            reports += collect_files(home, as_of, seed)
+            reports += collect_files(home, as_of, seed) + collect_open_signals(as_of)
         build(as_of)
         if with_publication:
             publish(as_of)
-        tokens = tuple(simulator.tokens("facebook").values())
+        tokens = tuple(token for each in PLATFORMS for token in simulator.tokens(each).values())
     return WholeWorld(home, seed, as_of, days, planted, tokens, tuple(reports), forces)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,7 @@ import requests
 
 from include.simulator.clock import START
 from include.simulator.process import SimulatorProcess
+from include.simulator.register import SEEDS
 
 SEED = 4711
 FORCES = ("gwent", "devon-and-cornwall", "city-of-london", "kent", "hampshire", "metropolitan")
@@ -18,17 +20,17 @@ GWENT, CITY, MET = "100000016000048", "100000005000015", "100000025000075"
 
 
 class Asking:
-    """Requests to the simulated Graph API with a force's token, over one kept connection."""
+    """Requests to a simulated Graph API with a force's token, over one kept connection."""
 
-    def __init__(self, simulator: SimulatorProcess) -> None:
-        self.simulator = simulator
-        self.tokens = simulator.tokens("facebook")
+    def __init__(self, simulator: SimulatorProcess, platform: str = "facebook") -> None:
+        self.simulator, self.platform = simulator, platform
+        self.tokens = simulator.tokens(platform)
         self.session = requests.Session()
         self.session.trust_env = False
 
     def get(self, path: str, force: str | None = "gwent", version: str = "v26.0", **parameters: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {self.tokens[force]}"} if force else {}
-        url = f"{self.simulator.base_url('facebook')}/{version}/{path}"
+        url = f"{self.simulator.base_url(self.platform)}/{version}/{path}"
         return self.session.get(url, params=parameters, headers=headers, timeout=30)
 
     def json(self, path: str, force: str | None = "gwent", **parameters: Any) -> Any:
@@ -60,9 +62,34 @@ def simulator() -> Iterator[SimulatorProcess]:
 
 @pytest.fixture
 def facebook(simulator: SimulatorProcess) -> Asking:
+    return fresh(simulator, "facebook")
+
+
+@pytest.fixture
+def instagram(simulator: SimulatorProcess) -> Asking:
+    return fresh(simulator, "instagram")
+
+
+@pytest.fixture
+def x(simulator: SimulatorProcess) -> Asking:
+    return fresh(simulator, "x")
+
+
+def fresh(simulator: SimulatorProcess, platform: str) -> Asking:
+    """The simulator as it was at its start."""
     simulator.set_clock(START)
     simulator.plant([])
-    return Asking(simulator)
+    return Asking(simulator, platform)
+
+
+def account_id(platform: str, force_id: str, handle: str | None = None) -> str:
+    """The account of a force that is open for good, or the one of a handle, from the seeds."""
+    with (SEEDS / "accounts.csv").open(newline="", encoding="utf-8") as handle_of_file:
+        return next(
+            row["account_id"]
+            for row in csv.DictReader(handle_of_file)
+            if (row["platform"], row["force_id"]) == (platform, force_id) and handle in (row["handle"], None)
+        )
 
 
 def without_secrets(simulator: SimulatorProcess, text: str) -> str:

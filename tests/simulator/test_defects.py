@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from include.simulator.defects import DEFAULT_DEFECTS, KINDS, Defect, losses
+from include.simulator.defects import DEFAULT_DEFECTS, KIND_PLATFORMS, KINDS, Defect, losses
 from include.simulator.process import SimulatorFailed
 from tests.simulator.conftest import GWENT, Asking
 
@@ -210,6 +210,8 @@ def test_wrong_defects_are_refused(facebook: Asking) -> None:
         Defect("gremlins", "gwent", TODAY, TODAY)
     with pytest.raises(ValueError, match=r"ends .* before it begins"):
         Defect("throttle", "gwent", TODAY, TODAY - timedelta(days=1))
+    with pytest.raises(ValueError, match="hidden_likes is no defect of 'x', but of instagram"):
+        Defect("hidden_likes", "gwent", TODAY, TODAY, platform="x")
     with pytest.raises(ValueError, match="unknown endpoint 'posts'"):
         Defect("throttle", "gwent", TODAY, TODAY, {"endpoint": "posts"})
     with pytest.raises(SimulatorFailed, match="has no offset"):
@@ -217,8 +219,10 @@ def test_wrong_defects_are_refused(facebook: Asking) -> None:
 
 
 def test_defects_survive_json() -> None:
-    for kind in KINDS:
-        defect = Defect(kind, "gwent", TODAY, TODAY, {"count": 2, "endpoint": "snapshot", "metric": "page_follows"})
+    assert KINDS.keys() == KIND_PLATFORMS.keys()
+    for kind, platform in ((name, where) for name, places in KIND_PLATFORMS.items() for where in places):
+        detail = {"count": 2, "endpoint": "snapshot", "metric": "page_follows"}
+        defect = Defect(kind, "gwent", TODAY, TODAY, detail, platform)
         assert Defect.from_json(json.loads(json.dumps(defect.to_json()))) == defect
 
 

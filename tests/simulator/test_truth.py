@@ -14,10 +14,10 @@ import pytest
 
 from include.simulator.defects import Defect, default_defects
 from include.simulator.process import SimulatorProcess
+from include.simulator.readings import PLATFORMS
 from include.simulator.register import SEEDS, read_register
 from include.simulator.times import london_midnight
 from include.simulator.truth import account_day_truth, facebook_truth, post_readings, post_truth
-from include.simulator.world import World
 from tests.simulator.conftest import SEED, Asking
 
 LONDON = ZoneInfo("Europe/London")
@@ -46,7 +46,7 @@ class Seen:
 
 def account_rows() -> list[dict[str, str]]:
     with (SEEDS / "accounts.csv").open(newline="", encoding="utf-8") as handle:
-        return [row for row in csv.DictReader(handle) if row["force_id"] in FORCES]
+        return [row for row in csv.DictReader(handle) if row["platform"] == "facebook" and row["force_id"] in FORCES]
 
 
 def is_open(row: dict[str, str], day: date) -> bool:
@@ -202,11 +202,13 @@ def test_a_month_that_says_ok_has_every_post_that_was_published(seed: int) -> No
     assert {status[force, 11] for force in FORCES} == {"provisional"}
 
 
-def published_originals(seed: int, forces: tuple[str, ...] | None, months: list[date]) -> dict[tuple[str, date], int]:
+def published_originals(
+    seed: int, forces: tuple[str, ...] | None, months: list[date], platform: str = "facebook"
+) -> dict[tuple[str, date], int]:
     """Straight from the world: force and month (London) to the number of originals."""
-    world = World(seed, read_register(SEEDS, forces))
+    world = PLATFORMS[platform].world(seed, read_register(SEEDS, forces))
     found: dict[tuple[str, date], int] = defaultdict(int)
-    for page in world.register.pages.values():
+    for page in world.accounts.values():
         first, last = london_midnight(months[0]), london_midnight((months[-1] + timedelta(days=31)).replace(day=1)) - 1
         for post in world.posts(page, first, last):
             if post.is_original:

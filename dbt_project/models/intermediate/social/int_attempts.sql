@@ -20,7 +20,8 @@ select
     attempts.*,
     -- in the order of what was seen; when it was written down only breaks ties
     rank() over (
-        partition by attempts.platform, attempts.account_id, attempts.run_date order by attempts.seen_at, attempts.recorded_at
+        partition by attempts.source, attempts.platform, attempts.account_id, attempts.run_date
+        order by attempts.seen_at, attempts.recorded_at
     ) as attempt_n,
     attempts.outcome = 'collected' and stopped.ingest_id is null as is_collected,
     stopped.ingest_id is not null as is_stopped

@@ -38,14 +38,15 @@ closed_by_attempt as (
     from holes
     inner join attempts
         on
-            holes.platform = attempts.platform
-            and holes.account_id = attempts.account_id
+            -- an open series belongs to no platform and account
+            coalesce(holes.platform, '') = coalesce(attempts.platform, '')
+            and coalesce(holes.account_id, '') = coalesce(attempts.account_id, '')
             and holes.run_date = attempts.run_date
             and holes.last_attempt_n < attempts.attempt_n
     where
         attempts.is_collected
         and (
-            holes.subject = '*'
+            (holes.subject = '*' and holes.account_id is not null)
             or (
                 attempts.subject = holes.subject
                 and (attempts.object_id is null or attempts.object_id = holes.object_id)

@@ -22,7 +22,9 @@ inputs as (
     select
         metric,
         input,
-        inputs_n
+        is_part,
+        inputs_n,
+        parts_n
     from definitions
     where input is not null
 
@@ -32,7 +34,9 @@ inputs as (
     select distinct
         metric_map.metric,
         metric_map.metric as input,
-        1 as inputs_n
+        false as is_part,
+        1 as inputs_n,
+        0 as parts_n
     from metric_map
     left join definitions on metric_map.metric = definitions.metric
     where definitions.metric is null
@@ -51,17 +55,37 @@ served as (
 
 ),
 
-computed as (
+spans as (
 
     select
         served.platform,
         inputs.metric,
-        max(served.available_from) as available_from,
-        min(served.available_to) as available_to
+        inputs.inputs_n,
+        inputs.parts_n,
+        count(*) filter (where not inputs.is_part) as served_inputs_n,
+        count(*) filter (where inputs.is_part) as served_parts_n,
+        max(served.available_from) filter (where not inputs.is_part) as inputs_from,
+        min(served.available_to) filter (where not inputs.is_part) as inputs_to,
+        min(served.available_from) filter (where inputs.is_part) as parts_from,
+        max(served.available_to) filter (where inputs.is_part) as parts_to
     from inputs
     inner join served on inputs.input = served.input
-    group by served.platform, inputs.metric, inputs.inputs_n
-    having count(*) = inputs.inputs_n
+    group by served.platform, inputs.metric, inputs.inputs_n, inputs.parts_n
+
+),
+
+-- while all inputs are served and, of what is a sum of parts, any part
+computed as (
+
+    select
+        platform,
+        metric,
+        greatest(coalesce(inputs_from, parts_from), coalesce(parts_from, inputs_from)) as available_from,
+        least(coalesce(inputs_to, parts_to), coalesce(parts_to, inputs_to)) as available_to
+    from spans
+    where
+        served_inputs_n = inputs_n
+        and (served_parts_n > 0 or parts_n = 0)
 
 ),
 

@@ -3,7 +3,7 @@ with definitions as (
     select * from (
         values
         {{ metric_input_rows(post_metrics(), account_metrics()) }}
-    ) as rows_of_definitions (metric, basis, input, inputs_n)
+    ) as rows_of_definitions (metric, basis, input, is_part, inputs_n, parts_n)
 
 )
 
@@ -11,5 +11,7 @@ select
     metric,
     basis,
     cast(input as varchar) as input,
-    inputs_n
+    is_part,
+    inputs_n,
+    parts_n
 from definitions

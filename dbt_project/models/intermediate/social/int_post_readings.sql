@@ -49,6 +49,9 @@ select
         bool_or(is_provisional) filter (where metric = '{{ reading }}') as {{ reading }}_is_provisional,
         max(latest_value) filter (where metric = '{{ reading }}') as latest_{{ reading }},
     {% endfor -%}
+    -- a sum over the parts that are there; whether all are that the platform has is for int_posts_read to say
+    sum(value) filter (where metric in ({{ quoted(interaction_parts()) }})) as sum_of_parts,
+    sum(latest_value) filter (where metric in ({{ quoted(interaction_parts()) }})) as latest_sum_of_parts,
     min(reading_observed_at) as reading_observed_at,
     max(latest_observed_at) as latest_observed_at,
     bool_or(is_provisional) as has_provisional,

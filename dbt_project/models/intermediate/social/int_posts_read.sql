@@ -10,6 +10,32 @@ readings as (
 
 ),
 
+metric_map as (
+
+    select * from {{ ref('platform_metric_map') }}
+    where object_type = 'post' and preferred and metric in ({{ quoted(interaction_parts()) }})
+
+),
+
+-- the parts of interactions that the platform had when the post was read
+parts as (
+
+    select
+        readings.platform,
+        readings.post_id,
+        {% for part in interaction_parts() -%}
+            bool_or(metric_map.metric = '{{ part }}') as has_{{ part }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from readings
+    inner join metric_map
+        on
+            readings.platform = metric_map.platform
+            and {{ london_date('coalesce(readings.reading_observed_at, readings.latest_observed_at)') }}
+            between metric_map.valid_from and {{ or_forever('metric_map.valid_to') }}
+    group by readings.platform, readings.post_id
+
+),
+
 follower_counts as (
 
     select
@@ -36,10 +62,18 @@ with_followers as (
 
 select
     {{ all_but('posts', ['is_simulated']) }},
-    {{ all_but('readings', ['platform', 'post_id', 'is_simulated']) }},
-    -- null as soon as one part is: a post with a part missing has no interactions, not fewer
-    readings.reactions + readings.comments + readings.shares as interactions,
-    readings.latest_reactions + readings.latest_comments + readings.latest_shares as latest_interactions,
+    {{ all_but('readings', ['platform', 'post_id', 'sum_of_parts', 'latest_sum_of_parts', 'is_simulated']) }},
+    -- null as soon as a part is that the platform has: a post with a part missing has no interactions, not fewer
+    {% for latest in ['', 'latest_'] -%}
+        case
+            when
+                {% for part in interaction_parts() -%}
+                    (parts.has_{{ part }} is not true or readings.{{ latest }}{{ part }} is not null)
+                    {{ 'and ' if not loop.last }}
+                {%- endfor %}
+                then readings.{{ latest }}sum_of_parts
+        end as {{ latest }}interactions,
+    {% endfor -%}
     {{ hours_between('posts.published_at', 'readings.reading_observed_at') }} as reading_age_hours,
     case
         when readings.has_provisional then 'provisional'
@@ -53,3 +87,7 @@ left join readings
     on
         posts.platform = readings.platform
         and posts.post_id = readings.post_id
+left join parts
+    on
+        posts.platform = parts.platform
+        and posts.post_id = parts.post_id

@@ -3,7 +3,8 @@ with source as (
     select * from {{ source('accepted', 'collection') }}
     where
         run_date <= {{ as_of_date() }}
-        and account_id is not null
+        -- of a force's account, or of an open series, which belongs to none
+        and (account_id is not null or platform is null)
 
 ),
 
@@ -14,7 +15,7 @@ timed as (
         *,
         coalesce(
             observed_at,
-            least({{ run_instant('run_date') }}, min(observed_at) over (partition by platform, account_id, run_date))
+            least({{ run_instant('run_date') }}, min(observed_at) over (partition by source, platform, account_id, run_date))
         ) as seen_at
     from source
 

@@ -1,0 +1,265 @@
+"""What is asked of Meta's Graph API about one account: what Facebook and Instagram have in common.
+
+What Meta's errors mean stands in meta.py, how its pages become rows in meta_rows.py and beside each platform.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from extractors.base import (
+    Account,
+    AccountClosed,
+    Gap,
+    NoAnswer,
+    Order,
+    Outage,
+    Page,
+    PermissionMissing,
+    Refused,
+    RetiredMetric,
+    SourceError,
+    Throttled,
+    TokenExpired,
+    TooFewViewers,
+)
+from extractors.meta import NotOfThisPost, TooMuchAsked
+from extractors.meta_rows import post_window
+
+if TYPE_CHECKING:
+    from extractors.http import HttpClient
+
+VERSION = "v26.0"
+INSIGHT_DAYS = 14
+"""Days of the account's daily totals read again: the last ones are 0 at first and filled later, and a weekly run needs seven."""
+
+POSTS_PER_PAGE, POSTS_PER_BATCH, LARGEST_NUMBER_OF_PAGES = 50, 50, 200
+
+
+class MetaReading(ABC):
+    """All that is asked about one account in one run: snapshot, list of posts, insights of the posts, insights of the account."""
+
+    account_fields: ClassVar[str]
+    list_endpoint: ClassVar[str]
+    """The edge that lists the posts, and the endpoint of its pages."""
+    list_counts: ClassVar[Collection[str]]
+    """Numbers that come with the list of posts; every other number of a post is one of its insights."""
+    insights_period: ClassVar[str] = ""
+    """How the period of posts' insights is asked for, where it has to be."""
+
+    def __init__(self, client: HttpClient, order: Order, account: Account) -> None:
+        self.client = client
+        self.order = order
+        self.account_id = account.account_id
+        self.post_ids: dict[str, None] = {}
+        self.young_ids: set[str] = set()
+        self.retired: set[str] = set()
+
+    @abstractmethod
+    def list_fields(self, names: Sequence[str]) -> str:
+        """Fields of an item of the list, with these numbers."""
+
+    @abstractmethod
+    def post_id(self, item: dict[str, Any]) -> str | None:
+        """The item's id if it is a post of this account, in the window, of which insights can be asked."""
+
+    def is_young(self, item: dict[str, Any]) -> bool:
+        """Whether the platform may have no insights of the post yet."""
+        return False
+
+    def counts_to_try_again(self, names: Sequence[str], error: SourceError) -> list[str]:
+        """Which numbers the list is asked with once more after it was refused with all of them."""
+        return []
+
+    def run(self) -> Iterator[Page | Gap]:
+        try:
+            for unit in (self.snapshot, self.posts, self.post_insights, self.account_insights):
+                yield from unit()
+        except SourceError as error:
+            # the token, a throttle or the account itself: every further request would fail too, and make a throttle longer
+            yield Gap(self.account_id, "*", error.cause, str(error))
+
+    def ask(
+        self, endpoint: str, path: str, parameters: dict[str, str], subjects: Sequence[str], **context: str
+    ) -> Generator[Page, None, Any]:
+        """Yields the pages, returns the body, raises the SourceError."""
+        answer = self.client.get(
+            endpoint, path, parameters, account_id=self.account_id, context={"subjects": ",".join(subjects), **context}
+        )
+        yield from answer.pages
+        return answer.usable()
+
+    def gaps(self, names: Sequence[str], error: SourceError, object_id: str | None = None) -> Iterator[Gap]:
+        for name in names:
+            yield Gap(self.account_id, name, error.cause, str(error), object_id)
+
+    def snapshot(self) -> Iterator[Page | Gap]:
+        def ask(_: Sequence[str], names: Sequence[str]) -> Iterator[Page]:
+            fields = ",".join((self.account_fields, *names))
+            yield from self.ask("account", f"{VERSION}/{self.account_id}", {"fields": fields}, names)
+
+        yield from self.halving(ask, [self.account_id], self.order.field_names("account", "snapshot"))
+
+    def posts(self) -> Iterator[Page | Gap]:
+        names = [name for name in self.order.field_names("post", "lifetime") if name in self.list_counts]
+        try:
+            yield from self.post_pages(names)
+        except (PermissionMissing, RetiredMetric) as error:
+            # one number that is refused fails the whole list: it is asked without
+            without = self.counts_to_try_again(names, error)
+            yield from self.gaps([name for name in names if name not in without], error)
+            try:
+                yield from self.post_pages(without)
+            except (PermissionMissing, RetiredMetric) as again:
+                yield Gap(self.account_id, "posts", again.cause, str(again))
+
+    def post_pages(self, names: Sequence[str]) -> Iterator[Page | Gap]:
+        start, end = post_window(self.order.run_date)
+        path: str | None = f"{VERSION}/{self.account_id}/{self.list_endpoint}"
+        parameters = {
+            "fields": self.list_fields(names),
+            "since": str(int(start.timestamp())),
+            "until": str(int(end.timestamp())),
+            "limit": str(POSTS_PER_PAGE),
+        }
+        asked: Counter[tuple[str, int]] = Counter()
+        number, limit = 1, POSTS_PER_PAGE
+        try:
+            while path:
+                asked[path, limit] += 1
+                if asked[path, limit] > 2:  # twice is a page served again, three times a circle
+                    raise Refused(f"paging leads back to a page already read; the list ends after {number - 1} pages")
+                if number > LARGEST_NUMBER_OF_PAGES:
+                    raise Refused(f"the list has more than {LARGEST_NUMBER_OF_PAGES} pages")
+                try:
+                    body = yield from self.ask(self.list_endpoint, path, parameters, ("posts", *names), page=str(number))
+                except TooMuchAsked:
+                    if limit == 1:
+                        raise
+                    limit //= 2
+                    path, parameters = _with_limit(path, parameters, limit)
+                    continue
+                self.post_ids.update(dict.fromkeys(self.readable_posts(body)))
+                path, parameters, number = _next(body), {}, number + 1
+        except (TokenExpired, Throttled, AccountClosed, NoAnswer) as error:
+            yield Gap(self.account_id, "posts", error.cause, str(error))
+            raise
+        except Outage as error:
+            yield Gap(self.account_id, "posts", error.cause, str(error))
+
+    def readable_posts(self, body: Any) -> Iterator[str]:
+        """Ids of this account's posts in the window: those whose metrics can be asked."""
+        items = body.get("data") if isinstance(body, dict) else None
+        for item in items if isinstance(items, list) else ():
+            post_id = self.post_id(item) if isinstance(item, dict) else None
+            if post_id is not None:
+                if self.is_young(item):
+                    self.young_ids.add(post_id)
+                yield post_id
+
+    def post_insights(self) -> Iterator[Page | Gap]:
+        ids = list(self.post_ids)
+        for breakdown, names in self.insight_names("post", "lifetime"):
+
+            def ask(ids: Sequence[str], names: Sequence[str], breakdown: str | None = breakdown) -> Iterator[Page]:
+                split = f".breakdown({breakdown})" if breakdown else ""
+                fields = f"insights.metric({','.join(names)}){self.insights_period}{split}"
+                young = ",".join(post_id for post_id in ids if post_id in self.young_ids)
+                context = ({"breakdown": breakdown} if breakdown else {}) | ({"young": young} if young else {})
+                yield from self.ask(
+                    "post_insights", f"{VERSION}/", {"ids": ",".join(ids), "fields": fields}, names, ids=",".join(ids), **context
+                )
+
+            for first in range(0, len(ids), POSTS_PER_BATCH):
+                yield from self.halving(ask, ids[first : first + POSTS_PER_BATCH], names, are_posts=True)
+
+    @abstractmethod
+    def account_insights(self) -> Iterator[Page | Gap]:
+        """The account's own numbers, day by day."""
+
+    def daily_insights(
+        self, names: Sequence[str], since: str, until: str, breakdown: str | None = None, **more: str
+    ) -> Iterator[Page | Gap]:
+        """One request for daily numbers of the account. Its paging is by time and never ends: it is not followed."""
+        split = {"breakdown": breakdown} if breakdown else {}
+        context = split | {name: value for name, value in more.items() if name == "metric_date"}
+        further = {name: value for name, value in more.items() if name != "metric_date"}
+
+        def ask(_: Sequence[str], names: Sequence[str]) -> Iterator[Page]:
+            parameters = {"metric": ",".join(names), **further, "period": "day", "since": since, "until": until, **split}
+            yield from self.ask("account_insights", f"{VERSION}/{self.account_id}/insights", parameters, names, **context)
+
+        yield from self.halving(ask, [self.account_id], names)
+
+    def insight_names(self, object_type: str, period: str) -> Iterator[tuple[str | None, list[str]]]:
+        """The metrics of insights by their breakdown: those with one cannot be asked together with those without."""
+        wanted = [f for f in self.order.fields if (f.object_type, f.period) == (object_type, period)]
+        for breakdown in dict.fromkeys(f.breakdown for f in wanted):
+            names = [f.source_field for f in wanted if f.breakdown == breakdown and f.source_field not in self.list_counts]
+            if names:
+                yield breakdown, list(dict.fromkeys(names))
+
+    def halving(
+        self,
+        ask: Callable[[Sequence[str], Sequence[str]], Iterator[Page]],
+        ids: Sequence[str],
+        names: Sequence[str],
+        are_posts: bool = False,
+    ) -> Iterator[Page | Gap]:
+        """Ask for names of objects. One bad name or object fails the whole request: halve until what is bad stands alone."""
+        names = [name for name in names if name not in self.retired]
+        if not names:
+            return
+        concerns_posts = False
+        try:
+            yield from ask(ids, names)
+            return
+        except (TokenExpired, Throttled, NoAnswer):
+            raise
+        except AccountClosed as error:
+            if not are_posts:
+                raise
+            problem: SourceError = _PostGone(str(error))
+            concerns_posts = True
+        except (TooFewViewers, NotOfThisPost, TooMuchAsked) as error:
+            problem, concerns_posts = error, are_posts
+        except SourceError as error:
+            problem = error
+        if concerns_posts and len(ids) > 1:
+            middle = len(ids) // 2
+            for half in (ids[:middle], ids[middle:]):
+                yield from self.halving(ask, half, names, are_posts)
+        elif len(names) > 1 and isinstance(
+            problem, RetiredMetric | TooFewViewers | NotOfThisPost | TooMuchAsked | PermissionMissing
+        ):
+            middle = len(names) // 2
+            for part in (names[:middle], names[middle:]):
+                yield from self.halving(ask, ids, part, are_posts)
+        else:
+            if isinstance(problem, RetiredMetric):
+                self.retired.update(names)
+            yield from self.gaps(names, problem, ids[0] if concerns_posts else None)
+
+
+class _PostGone(SourceError):
+    """The list had the post, and a moment later the platform no longer knows it."""
+
+    cause = "not_reported"
+
+
+def _next(body: Any) -> str | None:
+    paging = body.get("paging") if isinstance(body, dict) else None
+    following = paging.get("next") if isinstance(paging, dict) else None
+    return following if isinstance(following, str) and following else None
+
+
+def _with_limit(path: str, parameters: dict[str, str], limit: int) -> tuple[str, dict[str, str]]:
+    if "limit" in parameters:
+        return path, {**parameters, "limit": str(limit)}
+    parts = urlsplit(path)
+    query = [(name, str(limit) if name == "limit" else value) for name, value in parse_qsl(parts.query, keep_blank_values=True)]
+    return urlunsplit(parts._replace(query=urlencode(query))), parameters

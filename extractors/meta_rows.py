@@ -1,0 +1,240 @@
+"""How pages of Meta's Graph API become rows, and, by another way, how many records they hold: what its platforms have in common."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from extractors.base import Gap, Page, Row
+
+DAY_TZ = "America/Los_Angeles"
+"""Meta's day."""
+
+POST_WINDOW_DAYS = 30
+"""Days of posts read again in each run, the run date among them: the last reading is at an age of 28 days."""
+
+
+def post_window(run_date: date) -> tuple[datetime, datetime]:
+    """From the first instant of the window to the first after it (UTC)."""
+    end = datetime.combine(run_date + timedelta(days=1), time(), tzinfo=UTC)
+    return end - timedelta(days=POST_WINDOW_DAYS), end
+
+
+def is_before_window(published: Any, run_date: date) -> bool:
+    """Whether a post is older than what was asked. A time that cannot be read, or one to come, is not: the suite judges it."""
+    return is_before(published, post_window(run_date)[0])
+
+
+def is_before(published: Any, moment: datetime) -> bool:
+    try:
+        return datetime.fromisoformat(published) < moment
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def subjects_of(page: Page) -> list[str]:
+    """What was asked for with this page."""
+    return [name for name in page.context.get("subjects", "").split(",") if name]
+
+
+def observation(
+    account_id: Any, object_type: str, object_id: Any, source_field: Any, period: Any, value: Any, position: str, **more: Any
+) -> Row:
+    values = {
+        "account_id": account_id,
+        "object_type": object_type,
+        "object_id": object_id,
+        "source_field": source_field,
+        "period": period,
+        "value": value,
+        "origin": "reported",
+    }
+    return Row("observation", values | more, position)
+
+
+def defect(rule: str, reason: str) -> dict[str, str]:
+    return {"_defect": f"{rule}: {reason}"}
+
+
+def cut(value: Any) -> str:
+    return str(value)[:60]
+
+
+def other_account(page: Page, account_id: Any) -> dict[str, str]:
+    """The defect of a row that is not of the account that was asked; nothing is put right silently."""
+    if account_id == page.account_id:
+        return {}
+    return defect("other_account", f"account {page.account_id} was asked, the answer is of {cut(account_id)}")
+
+
+def account(page: Page, body: Any, url: Any) -> Iterator[Row | Gap]:
+    """Kinds account and observation (snapshots) of one profile; a field that did not come is a Gap."""
+    names = subjects_of(page)
+    if not isinstance(body, dict):
+        for name in names:
+            yield Gap(page.account_id, name, "not_reported", "the answer came without the account's fields")
+        return
+    position = f"account {page.account_id}"
+    account_id = body.get("id")
+    wrong = other_account(page, account_id)
+    if "id" in body:
+        named = {"handle": body.get("username"), "display_name": body.get("name"), "url": url}
+        yield Row("account", {"account_id": account_id, **named, **wrong}, position)
+    for name in names:
+        if body.get(name) is None:
+            yield Gap(page.account_id, name, "not_reported", "the answer came without the field")
+        else:
+            yield observation(
+                account_id, "account", account_id, name, "snapshot", body[name], f"{position} field {name}", **wrong
+            )  # fmt: skip
+
+
+def at_path(item: dict[str, Any], path: str) -> Any:
+    value: Any = item
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def post_insights(page: Page, body: Any, if_empty: tuple[str, str]) -> Iterator[Row | Gap]:
+    """Numbers of several posts, asked by id. What came for a post that nobody asked for goes to quarantine by name.
+
+    Context `young`: posts that the platform may not have counted yet. Of them an empty list is no hole.
+    """
+    asked = page.context["ids"].split(",")
+    names = subjects_of(page)
+    young = page.context.get("young", "").split(",")
+    others = sorted(body.keys() - set(asked)) if isinstance(body, dict) else []
+    for post_id in [*asked, *others]:
+        entry = body.get(post_id) if isinstance(body, dict) else None
+        found = entry.get("insights") if isinstance(entry, dict) else None
+        position = f"post_insights of {post_id}"
+        if post_id not in asked:
+            wrong = defect("other_object", f"the answer has insights of {cut(post_id)}, which was not asked for")
+            yield from insights(page, "post", post_id, found, (), if_empty, position, **wrong)
+        else:
+            expected = () if post_id in young and _is_empty(found) else names
+            yield from insights(page, "post", post_id, found, expected, if_empty, position)
+
+
+def _is_empty(found: Any) -> bool:
+    return isinstance(found, dict) and found.get("data") == []
+
+
+def insights(
+    page: Page,
+    object_type: str,
+    object_id: str | None,
+    body: Any,
+    names: Iterable[str],
+    if_empty: tuple[str, str],
+    position: str,
+    **more: str,
+) -> Iterator[Row | Gap]:
+    """Numbers of one object's insights, whatever they are called: a name that nobody asked for is not lost, the map judges it.
+
+    Both shapes are read: `values` (a list) and `total_value` (one number, of the day asked for: context `metric_date`).
+    if_empty: cause and detail of the gap where the answer is an empty list.
+    """
+    series = body.get("data") if isinstance(body, dict) else None
+    gap_object = object_id if object_type == "post" else None
+    if not isinstance(series, list):
+        for name in names:
+            yield Gap(page.account_id, name, "not_reported", "the answer came without insights", gap_object)
+        return
+    if not series:
+        for name in names:
+            yield Gap(page.account_id, name, *if_empty, gap_object)
+        return
+    breakdown = page.context.get("breakdown")
+    answered = set()
+    for entry in series:
+        for item, day in _values(entry, page):
+            name, end_time = entry.get("name"), item.get("end_time")
+            answered.add(name if isinstance(name, str) else None)
+            has_breakdown = breakdown is not None and breakdown in item
+            yield observation(
+                page.account_id, object_type, object_id, name, entry.get("period"), item["value"],
+                f"{position} {name} {end_time or ''}".rstrip(),
+                breakdown=breakdown if has_breakdown else None,
+                breakdown_value=item[breakdown] if has_breakdown and breakdown else None,
+                metric_date=day,
+                day_tz=DAY_TZ if day is not None else None,
+                **more,
+            )  # fmt: skip
+    for name in names:
+        if name not in answered:
+            yield Gap(page.account_id, name, "not_reported", "the answer came without a value", gap_object)
+
+
+def _values(entry: Any, page: Page) -> Iterator[tuple[dict[str, Any], Any]]:
+    """The numbers of one metric, each with its day (None for a lifetime)."""
+    if not isinstance(entry, dict):
+        return
+    values = entry.get("values")
+    for item in values if isinstance(values, list) else ():
+        if isinstance(item, dict) and item.get("value") is not None:
+            yield item, metric_date(item.get("end_time"))
+    total = entry.get("total_value")
+    if isinstance(total, dict) and total.get("value") is not None:
+        yield total, page.context.get("metric_date")
+
+
+@cache
+def _pacific() -> ZoneInfo:
+    return ZoneInfo(DAY_TZ)
+
+
+def metric_date(end_time: Any) -> Any:
+    """The day before the midnight (Pacific) at which it ended. What is no time passes as it came: it becomes the row's defect."""
+    if end_time is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(end_time)
+        if moment.tzinfo is None:
+            return end_time
+        return moment.astimezone(_pacific()).date() - timedelta(days=1)
+    except (TypeError, ValueError, OverflowError):
+        return end_time if isinstance(end_time, str) else str(end_time)
+
+
+def day_of_meta(day: date) -> tuple[datetime, datetime]:
+    """First instant of one of Meta's days and the first after it (UTC)."""
+    start, end = (datetime.combine(each, time(), tzinfo=_pacific()) for each in (day, day + timedelta(days=1)))
+    return start.astimezone(UTC), end.astimezone(UTC)
+
+
+# --- the independent count ---
+
+INSIGHT_PATHS: dict[str, dict[str, tuple[str, ...]]] = {
+    "account_insights": {"observation": ("$.data[*].values[*].value", "$.data[*].total_value.value")},
+    "post_insights": {"observation": ("$.*.insights.data[*].values[*].value", "$.*.insights.data[*].total_value.value")},
+}
+
+
+@cache
+def _compiled(path: str) -> Any:
+    import jsonpath
+
+    return jsonpath.compile(path)
+
+
+def count(page: Page, paths_of: Mapping[str, Mapping[str, tuple[str, ...]]]) -> Counter[str]:
+    """Records of each kind in a page, by JSON paths. Of observations, the reported values: those that are not null.
+
+    paths_of: endpoint to kind to paths. Observations of an account are the fields that were asked for.
+    """
+    found: Counter[str] = Counter()
+    body = json.loads(page.body)
+    for kind, paths in paths_of[page.endpoint].items():
+        if page.endpoint == "account" and kind == "observation":
+            paths = tuple(f"$['{name}']" for name in page.context.get("subjects", "").split(",") if name)
+        for path in paths:
+            values = _compiled(path).findall(body)
+            found[kind] += sum(value is not None for value in values) if kind == "observation" else len(values)
+    return found

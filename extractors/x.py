@@ -1,0 +1,194 @@
+"""X through its API v2: what is asked, and what its errors mean. Why: docs/sources/x.md. How a page becomes rows: x_rows.py."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from extractors.base import (
+    Account,
+    AccountClosed,
+    ApiSource,
+    CreditsDepleted,
+    Drop,
+    Gap,
+    NoAnswer,
+    Order,
+    Outage,
+    Page,
+    PermissionMissing,
+    Refused,
+    Row,
+    RowBatch,
+    SourceError,
+    Throttled,
+    TokenExpired,
+)
+from extractors.x_rows import count, parse, post_window, without_words_of_others
+
+if TYPE_CHECKING:
+    from extractors.http import HttpClient, Received
+
+POST_FIELDS = "created_at,public_metrics,author_id,referenced_tweets,attachments,lang,edit_history_tweet_ids"
+POSTS_PER_PAGE, LARGEST_NUMBER_OF_PAGES = 100, 50
+
+DEPLETED = frozenset({"credits", "credits-depleted", "usage-capped"})
+UNKNOWN, NOT_AUTHORISED = "resource-not-found", frozenset({"client-forbidden", "not-authorized-for-resource"})
+RATE_LIMIT_CODE = 88
+
+
+class XPosts(ApiSource):
+    """The forces' accounts on X: their followers and their posts of the last 30 days with public metrics."""
+
+    name = "x"
+    title = "X"
+    platform = "x"
+    documentation = "docs/sources/x.md"
+    kinds = ("account", "post", "observation")
+
+    def classify(self, received: Received) -> SourceError | None:
+        return classify(received)
+
+    def redact(self, body: Any) -> Any:
+        return without_words_of_others(body)
+
+    def fetch(self, client: HttpClient, order: Order) -> Iterator[Page | Gap]:
+        for account in order.accounts:
+            yield from _Reading(client, order, account).run()
+
+    def parse(self, page: Page) -> Iterator[Row | RowBatch | Drop | Gap]:
+        return parse(page)
+
+    def count(self, page: Page) -> Counter[str]:
+        return count(page)
+
+
+def classify(received: Received) -> SourceError | None:
+    """The error in an answer, None where it holds none: by the end of its type URI (its host has changed), then by status.
+
+    An answer 200 with `errors` and nothing else is one: that is how X says that it does not know an account.
+    """
+    body, status = received.body, received.status
+    if not isinstance(body, dict):
+        return None
+    errors = [one for one in body.get("errors") or () if isinstance(one, dict)] if isinstance(body.get("errors"), list) else []
+    kind, message = _kind(body), _message(body, errors)
+    if status == 402 or kind in DEPLETED:
+        return CreditsDepleted(
+            f"{message}: the paid quota of X is used up; buy credits or wait for the next period, then clear the task"
+        )
+    if status == 429 or any(one.get("code") == RATE_LIMIT_CODE for one in errors):
+        return Throttled(message, _reset_seconds(received))
+    if status == 401:
+        return TokenExpired(message)
+    if status == 403 or kind in NOT_AUTHORISED:
+        return PermissionMissing(message)
+    if kind == UNKNOWN:
+        return AccountClosed(message)
+    if status < 300 and errors and not {"data", "meta"} & body.keys():
+        kinds = {_kind(one) for one in errors}
+        error = AccountClosed if UNKNOWN in kinds else PermissionMissing if kinds & NOT_AUTHORISED else Refused
+        return error(message)
+    return None
+
+
+def _kind(problem: dict[str, Any]) -> str:
+    return str(problem.get("type", "")).rpartition("/")[2]
+
+
+def _message(body: dict[str, Any], errors: list[dict[str, Any]]) -> str:
+    said = [part for one in (body, *errors) for part in (one.get("detail"), one.get("message")) if isinstance(part, str)]
+    return (said[0] if said else str(body.get("title") or "X gave no reason"))[:300]
+
+
+def _reset_seconds(received: Received) -> float | None:
+    """Until the instant that the rate limit's header names, by the answer's own clock; else Retry-After."""
+    from extractors.http import retry_after_seconds
+
+    try:
+        return max(0.0, float(received.headers["x-rate-limit-reset"]) - received.observed_at.timestamp())
+    except (KeyError, ValueError):
+        return retry_after_seconds(received)
+
+
+class _Reading:
+    """All that is asked about one account in one run."""
+
+    def __init__(self, client: HttpClient, order: Order, account: Account) -> None:
+        self.client = client
+        self.order = order
+        self.account = account
+
+    def run(self) -> Iterator[Page | Gap]:
+        try:
+            yield from self.snapshot()
+            yield from self.posts()
+        except SourceError as error:
+            # the token, a throttle, the quota or the account itself: every further request would fail too
+            yield Gap(self.account.account_id, "*", error.cause, str(error))
+
+    def ask(
+        self, endpoint: str, path: str, parameters: dict[str, str], subjects: Sequence[str], **context: str
+    ) -> Generator[Page, None, Any]:
+        """Yields the pages, returns the body, raises the SourceError."""
+        answer = self.client.get(
+            endpoint,
+            path,
+            parameters,
+            account_id=self.account.account_id,
+            context={"subjects": ",".join(subjects), **context},
+        )
+        yield from answer.pages
+        return answer.usable()
+
+    def snapshot(self) -> Iterator[Page | Gap]:
+        names = self.order.field_names("account", "snapshot")
+        parameters = {"usernames": self.account.handle, "user.fields": "public_metrics"}
+        try:
+            yield from self.ask("account", "2/users/by", parameters, names)
+        except (Outage, PermissionMissing) as error:
+            if isinstance(error, NoAnswer):
+                raise
+            for name in names:
+                yield Gap(self.account.account_id, name, error.cause, str(error))
+
+    def posts(self) -> Iterator[Page | Gap]:
+        names = self.order.field_names("post", "lifetime")
+        # no end_time: X refuses one that is not past, and the run's day is not over
+        parameters = {
+            "start_time": f"{post_window(self.order.run_date)[0]:%Y-%m-%dT%H:%M:%SZ}",
+            "max_results": str(POSTS_PER_PAGE),
+            "tweet.fields": POST_FIELDS,
+            "expansions": "attachments.media_keys",
+            "media.fields": "type,alt_text",
+        }
+        seen: Counter[str] = Counter()
+        number, following = 1, ""
+        try:
+            while True:
+                path, token = f"2/users/{self.account.account_id}/tweets", {"pagination_token": following} if following else {}
+                body = yield from self.ask("tweets", path, {**parameters, **token}, ("posts", *names), page=str(number))
+                following = _next_token(body)
+                if not following:
+                    return
+                seen[following] += 1
+                if seen[following] > 2:  # twice is a page served again, three times a circle
+                    raise Refused(f"paging leads back to a page already read; the list ends after {number} pages")
+                if number == LARGEST_NUMBER_OF_PAGES:
+                    raise Refused(f"the list has more than {LARGEST_NUMBER_OF_PAGES} pages")
+                number += 1
+        except Outage as error:
+            yield Gap(self.account.account_id, "posts", error.cause, str(error))
+            if isinstance(error, NoAnswer):
+                raise
+        except SourceError as error:
+            yield Gap(self.account.account_id, "posts", error.cause, str(error))
+            if not isinstance(error, PermissionMissing):
+                raise
+
+
+def _next_token(body: Any) -> str:
+    meta = body.get("meta") if isinstance(body, dict) else None
+    token = meta.get("next_token") if isinstance(meta, dict) else None
+    return token if isinstance(token, str) else ""

@@ -1,0 +1,226 @@
+"""How a landed page of X becomes rows, what of it is never landed, and, by another way, how many records it holds."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from extractors.base import Drop, Gap, Page, Row
+from extractors.meta_rows import is_before_window, observation, other_account, post_window, subjects_of
+from extractors.redaction import HIDDEN
+
+__all__ = ["count", "parse", "post_window", "without_words_of_others"]
+
+OLDER_NAMES = {"repost_count": "retweet_count", "post_count": "tweet_count"}
+"""The specification of August 2026 renames numbers that the wire has under their older names: both are the older."""
+
+REPOST, REPLY = frozenset({"retweeted", "reposted"}), frozenset({"replied_to"})
+NO_LANGUAGE = frozenset({"und", "zxx", "art", "qam", "qct", "qht", "qme", "qst"})
+"""X's codes for a post without words."""
+
+SNOWFLAKE_EPOCH_MILLISECONDS = 1_288_834_974_657
+SAME_POST = timedelta(days=1)
+"""An id tells the instant of its post. One that is further from the post's own time than this tells something else."""
+
+
+def without_words_of_others(body: Any) -> Any:
+    """The answer without the text of replies and reposts, which quotes or addresses people, without whom they answer, and
+    without the words of descriptions of media."""
+    items = body.get("data") if isinstance(body, dict) else None
+    if isinstance(items, list):
+        for item in items:
+            if isinstance(item, dict):
+                item.pop("in_reply_to_user_id", None)
+                if _kind(item) != "original":
+                    item.pop("text", None)
+    for one in _media(body):
+        if one.get("alt_text"):  # of whom it is the answer does not say; that there is one is all that is counted
+            one["alt_text"] = HIDDEN
+    return body
+
+
+def parse(page: Page) -> Iterator[Row | Drop | Gap]:
+    """Rows of kind account, post and observation. Values pass as they came; a hole is a Gap."""
+    if "error" in page.context:
+        return
+    body = json.loads(page.body)
+    items = body.get("data") if isinstance(body, dict) else None
+    if page.endpoint == "account":
+        yield from _accounts(page, items if isinstance(items, list) else [])
+    elif page.endpoint == "tweets":
+        if isinstance(items, list):
+            described = _described_media(body)
+            for number, item in enumerate(items, start=1):
+                yield from _post(
+                    page, item, described, f"tweets of {page.account_id} page {page.context.get('page', '?')} item {number}"
+                )
+        elif not (isinstance(body, dict) and isinstance(body.get("meta"), dict) and items is None):
+            yield Gap(page.account_id, "posts", "not_reported", "the answer came without a list of posts")
+
+
+def _accounts(page: Page, items: list[Any]) -> Iterator[Row | Gap]:
+    """An account under the handle that is another one goes to quarantine by name."""
+    answered: set[str] = set()
+    for number, item in enumerate(items, start=1):
+        position = f"users/by item {number}"
+        if not isinstance(item, dict):
+            yield Row("account", {"_defect": f"expected an object, got {type(item).__name__}"}, position)
+            continue
+        account_id, handle = item.get("id"), item.get("username")
+        url = f"https://x.com/{handle}" if isinstance(handle, str) and handle.isidentifier() else None
+        named = {"handle": handle, "display_name": item.get("name"), "url": url}
+        wrong = other_account(page, account_id)
+        yield Row("account", {"account_id": account_id, **named, **wrong}, position)
+        for name, value in _metrics(item).items():
+            yield observation(account_id, "account", account_id, name, "snapshot", value, f"{position} field {name}", **wrong)
+            if account_id == page.account_id:
+                answered.add(name)
+    for name in subjects_of(page):
+        if name not in answered:
+            yield Gap(page.account_id, name, "not_reported", "the answer came without the number for this account")
+
+
+def _post(page: Page, item: Any, described: dict[str, bool], position: str) -> Iterator[Row | Drop | Gap]:
+    if not isinstance(item, dict):
+        yield Row("post", {"_defect": f"expected an object, got {type(item).__name__}"}, position)
+        return
+    kind = _kind(item)
+    # a repost shows numbers of the post it repeats
+    metrics = _metrics(item) if kind != "repost" else {}
+    item_id, history = item.get("id"), _history(item)
+    is_superseded = item_id in history[:-1]
+    if is_superseded or _is_outside(item.get("created_at"), page):
+        reason = "duplicate" if is_superseded else "outside_window"
+        yield Drop("post", reason, position)  # type: ignore[arg-type]
+        yield Drop("observation", reason, position, len(metrics))  # type: ignore[arg-type]
+        return
+    # an edit gives a new id: the post keeps its first
+    post_id = history[0] if history else item_id
+    published_at, edited_at = _times(item.get("created_at"), history)
+    language, media = item.get("lang"), _media_keys(item)
+    account_id = item.get("author_id", page.account_id)
+    wrong = other_account(page, account_id)
+    values = {
+        "post_id": post_id,
+        "account_id": account_id,
+        "published_at": published_at,
+        "edited_at": edited_at,
+        "kind": kind,
+        "permalink": f"https://x.com/i/web/status/{item_id}" if isinstance(item_id, str) and item_id.isdecimal() else None,
+        "text": item.get("text") if kind == "original" else None,
+        "language": None if language in NO_LANGUAGE else language,
+        "media_count": None if media is None else len(media),
+        "media_with_alt_text": None if media is None or set(media) - described.keys() else sum(described[key] for key in media),
+        **wrong,
+    }
+    yield Row("post", values, position)
+    for name, value in metrics.items():
+        yield observation(account_id, "post", post_id, name, "lifetime", value, f"{position} field {name}", **wrong)
+    if kind != "repost":
+        object_id = post_id if isinstance(post_id, str) else None
+        for name in subjects_of(page):
+            if name != "posts" and name not in metrics:
+                yield Gap(page.account_id, name, "not_reported", "the post came without the number", object_id)
+
+
+def _kind(item: dict[str, Any]) -> str:
+    """original, repost or reply. A quote is an original: its words are the force's own."""
+    references = item.get("referenced_tweets", item.get("referenced_posts"))
+    types = {one.get("type") for one in references if isinstance(one, dict)} if isinstance(references, list) else set()
+    return "repost" if types & REPOST else "reply" if types & REPLY else "original"
+
+
+def _metrics(item: dict[str, Any]) -> dict[str, Any]:
+    """The public metrics by their older names; a number that is null was not reported."""
+    found = item.get("public_metrics")
+    if not isinstance(found, dict):
+        return {}
+    return {OLDER_NAMES.get(str(name), str(name)): value for name, value in found.items() if value is not None}
+
+
+def _history(item: dict[str, Any]) -> list[str]:
+    """Ids of all versions of the post, oldest first."""
+    ids = item.get("edit_history_tweet_ids", item.get("edit_history_post_ids"))
+    return [one for one in ids if isinstance(one, str)] if isinstance(ids, list) else []
+
+
+def _is_outside(created_at: Any, page: Page) -> bool:
+    """Before the window, or, where an old run is made up for, after it. What lies after the answer itself the suite judges."""
+    if is_before_window(created_at, page.run_date):
+        return True
+    try:
+        return post_window(page.run_date)[1] <= datetime.fromisoformat(created_at) <= page.observed_at
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def _times(created_at: Any, history: list[str]) -> tuple[Any, Any]:
+    """When a post was published and, if it was, last edited. X tells one of the two; the ids of its versions tell both."""
+    if len(history) < 2:
+        return created_at, None
+    try:
+        created = datetime.fromisoformat(created_at)
+        first, last = _instant(history[0]), _instant(history[-1])
+        if abs(created - first) <= SAME_POST and abs(created - last) <= SAME_POST:
+            return first, last
+    except (TypeError, ValueError, OverflowError):
+        pass
+    return created_at, created_at
+
+
+def _instant(post_id: str) -> datetime:
+    seconds = ((int(post_id) >> 22) + SNOWFLAKE_EPOCH_MILLISECONDS) // 1000
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _media_keys(item: dict[str, Any]) -> list[str] | None:
+    attachments = item.get("attachments")
+    keys = attachments.get("media_keys") if isinstance(attachments, dict) else None
+    return [str(key) for key in keys] if isinstance(keys, list) else None
+
+
+def _described_media(body: dict[str, Any]) -> dict[str, bool]:
+    """By key of the media that came with the posts: whether it has a description."""
+    return {str(one.get("media_key")): bool(one.get("alt_text")) for one in _media(body)}
+
+
+def _media(body: Any) -> list[dict[str, Any]]:
+    includes = body.get("includes") if isinstance(body, dict) else None
+    media = includes.get("media") if isinstance(includes, dict) else None
+    return [one for one in media if isinstance(one, dict)] if isinstance(media, list) else []
+
+
+# --- the independent count ---
+
+PATHS: dict[str, dict[str, tuple[str, ...]]] = {
+    "account": {"account": ("$.data[*]",), "observation": ("$.data[*].public_metrics.*",)},
+    "tweets": {
+        "post": ("$.data[*]",),
+        "observation": (
+            "$.data[?!(@.referenced_tweets[?@.type == 'retweeted' || @.type == 'reposted']"
+            " || @.referenced_posts[?@.type == 'retweeted' || @.type == 'reposted'])].public_metrics.*",
+        ),
+    },
+}
+
+
+@cache
+def _compiled(path: str) -> Any:
+    import jsonpath
+
+    return jsonpath.compile(path)
+
+
+def count(page: Page) -> Counter[str]:
+    """Records of each kind in a page, by JSON paths. Numbers of a repost are another post's and are not counted."""
+    found: Counter[str] = Counter()
+    body = json.loads(page.body)
+    for kind, paths in PATHS[page.endpoint].items():
+        for path in paths:
+            values = _compiled(path).findall(body)
+            found[kind] += sum(value is not None for value in values) if kind == "observation" else len(values)
+    return found

@@ -1,0 +1,150 @@
+"""Where PostgreSQL for BI is: `INSIGHT_BI_POSTGRES`, or the Airflow connection `bi_postgres`. Neither: there is none.
+
+    INSIGHT_BI_POSTGRES=postgresql://bi_publisher@bi.example:5432/insight?sslmode=verify-full
+    AIRFLOW_CONN_BI_POSTGRES='{"conn_type": "postgres", "host": "bi.example", "login": "bi_publisher", "schema": "insight"}'
+
+A password that they do not carry is read from the file that `INSIGHT_BI_PASSWORD_FILE` names, else from `bi_publisher_password`
+among the secrets.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from include.settings import secrets_folder
+
+if TYPE_CHECKING:
+    import psycopg
+
+CONNECTION_ID = "bi_postgres"
+DATABASE = "insight"
+PUBLISHER = "bi_publisher"
+READER = "bi_reader"
+CONNECT_TIMEOUT_SECONDS = 15
+
+
+class BiStoreUnreachable(RuntimeError):
+    """PostgreSQL for BI is configured and does not answer. Names host, port, database and user, never the password."""
+
+
+class BiConnectionUnreadable(RuntimeError):
+    """What is configured is no connection. The message says what to set, and repeats nothing of it."""
+
+
+@dataclass(frozen=True)
+class BiTarget:
+    """One database, as one user."""
+
+    parameters: dict[str, str] = field(repr=False)
+
+    def __str__(self) -> str:
+        get = self.parameters.get
+        return f"{get('host', 'localhost')}:{get('port', '5432')}/{get('dbname', '')} as {get('user', '')}"
+
+    def connect(self, **more: str) -> psycopg.Connection[Any]:
+        """An open connection in autocommit, time zone UTC. Raises BiStoreUnreachable."""
+        import psycopg
+
+        defaults: dict[str, Any] = {
+            "connect_timeout": str(CONNECT_TIMEOUT_SECONDS),
+            "application_name": "insight publication",
+            "options": "-c TimeZone=UTC",
+        }
+        try:
+            return psycopg.connect(**{**defaults, **self.parameters, **more}, autocommit=True)
+        except psycopg.OperationalError as error:
+            raise BiStoreUnreachable(f"PostgreSQL for BI ({self}): {str(error).strip()}") from None
+
+
+def target() -> BiTarget | None:
+    """The configured database; None where none is configured. Raises BiConnectionUnreadable."""
+    text = os.environ.get("INSIGHT_BI_POSTGRES", "").strip()
+    parameters = _from_dsn(text, "INSIGHT_BI_POSTGRES") if text else _from_airflow()
+    if parameters is None:
+        return None
+    if "password" not in parameters and "passfile" not in parameters:
+        path = Path(os.environ.get("INSIGHT_BI_PASSWORD_FILE") or secrets_folder() / f"{PUBLISHER}_password")
+        if path.is_file():
+            parameters["password"] = path.read_text().strip()
+    return BiTarget(parameters)
+
+
+def password_file(role: str) -> Path:
+    """Where the password of a role lies: a file of mode 0600 among the secrets; drawn and written on first use."""
+    path = secrets_folder() / f"{role}_password"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write_private(path, secrets.token_urlsafe(24) + "\n")
+    return path
+
+
+def passfile(role: str, host: str, port: int, database: str = DATABASE) -> Path:
+    """The same password in the form that libpq reads (`passfile=`), so that nobody needs to type or export it. Mode 0600."""
+    path = secrets_folder() / f"{role}.pgpass"
+    _write_private(path, f"{host}:{port}:{database}:{role}:{password_file(role).read_text().strip()}\n")
+    return path
+
+
+def _write_private(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    part.replace(path)
+
+
+def _from_airflow() -> dict[str, str] | None:
+    text = os.environ.get(f"AIRFLOW_CONN_{CONNECTION_ID.upper()}", "").strip()
+    name = f"AIRFLOW_CONN_{CONNECTION_ID.upper()}"
+    if text.startswith("{"):
+        try:
+            return _from_fields(json.loads(text), name)
+        except (ValueError, AttributeError, TypeError):
+            raise BiConnectionUnreadable(f"{name} is not readable JSON of an Airflow connection") from None
+    if text:
+        return _from_dsn(text, name)
+    if "AIRFLOW_CTX_DAG_ID" not in os.environ:  # not in a task: Airflow has no connection to give
+        return None
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowException
+
+    try:
+        connection = BaseHook.get_connection(CONNECTION_ID)
+    except AirflowException:
+        return None
+    return _from_fields(
+        {each: getattr(connection, each) for each in ("host", "port", "login", "password", "schema", "extra")}, name
+    )
+
+
+def _from_fields(connection: dict[str, Any], name: str) -> dict[str, str]:
+    if not connection.get("host"):
+        raise BiConnectionUnreadable(f"{name} has no host")
+    extra = connection.get("extra") or {}
+    extra = json.loads(extra) if isinstance(extra, str) else extra
+    fields = {
+        "host": connection["host"],
+        "port": connection.get("port"),
+        "user": connection.get("login"),
+        "password": connection.get("password"),
+        "dbname": connection.get("schema") or DATABASE,
+        **extra,
+    }
+    return {key: str(value) for key, value in fields.items() if value not in (None, "")}
+
+
+def _from_dsn(text: str, name: str) -> dict[str, str]:
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    scheme, separator, rest = text.partition("://")
+    try:
+        # Airflow and SQLAlchemy name a driver in the scheme, libpq does not
+        found = conninfo_to_dict(f"postgresql://{rest}" if separator and scheme.startswith("postgres") else text)
+    except psycopg.ProgrammingError:
+        raise BiConnectionUnreadable(f"{name} is no PostgreSQL connection string (postgresql://user@host:5432/database)") from None
+    return {key: str(value) for key, value in found.items() if value is not None}

@@ -1,0 +1,207 @@
+"""Load, show, remove: the three steps of a publication in PostgreSQL, each of which may be killed at any point."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from psycopg import errors, sql
+from psycopg.types.json import Jsonb
+
+from include import contract
+from include.bi import layout
+from include.bi.connection import BiTarget, target
+from include.bi.layout import MARK, Column, Table
+
+if TYPE_CHECKING:
+    import duckdb
+    import psycopg
+
+log = logging.getLogger(__name__)
+
+ONE_PUBLISHER = 7_204_310_045_921
+"""Key of the advisory lock: one publisher at a time, also from two machines. It goes with the connection, so a kill frees it."""
+
+WAIT_FOR_PUBLISHER_SECONDS = 600
+LAYOUT_LOCK = "1s"
+LAYOUT_ATTEMPTS = 300
+"""A change of columns needs a lock that readers wait for. It is tried for a second at a time: nobody waits longer than that."""
+
+ROWS_AT_ONCE = 50_000
+
+
+class ReadersHoldTheViews(RuntimeError):
+    """The contract's columns changed, and transactions that read the old ones did not end. Nothing is switched; run again."""
+
+
+def load(version: Path, to: BiTarget | None = None) -> bool:
+    """Load the rows of a published version (its folder, named by its publication_id), seen by nobody yet. All of it or nothing.
+
+    Returns whether a database is configured. Loaded before: nothing is done. Raises BiStoreUnreachable, TypeNotMapped.
+    """
+    import duckdb
+
+    to = to or target()
+    if to is None:
+        return False
+    with (
+        to.connect() as connection,
+        _one_publisher(connection),
+        duckdb.connect(str(version / "warehouse.duckdb"), read_only=True) as file,
+    ):
+        layout.ensure_base(connection)
+        if connection.execute("select 1 from publication.loaded where publication_id = %s", [version.name]).fetchall():
+            return True
+        _remove_unseen(connection)
+        file.execute("set TimeZone = 'UTC'")
+        existing = layout.columns_of(connection, "store")
+        tables = layout.published(file, existing)
+        for table in tables:
+            _with_short_locks(connection, lambda table=table: layout.ensure_store(connection, table, existing))  # type: ignore[misc]
+        started = time.monotonic()
+        with connection.transaction():
+            number = connection.execute(
+                "insert into publication.loaded (publication_id, layout) values (%s, %s) returning number",
+                [version.name, Jsonb([asdict(table) for table in tables])],
+            ).fetchall()[0][0]
+            rows = sum(_copy(file, connection, table, number) for table in tables)
+        for table in tables:
+            _vacuum(connection, table.store)
+        log.info("%s: %s rows loaded into %s in %.1f s", version.name, rows, to, time.monotonic() - started)
+    return True
+
+
+def show(publication_id: str, to: BiTarget | None = None) -> None:
+    """Switch the views to a loaded publication with one UPDATE of one row, then remove the rows that no view shows.
+
+    Without a configured database nothing is done. Raises LookupError if it was not loaded.
+    """
+    to = to or target()
+    if to is None:
+        return
+    with to.connect() as connection, _one_publisher(connection):
+        found = connection.execute(
+            "select number, layout from publication.loaded where publication_id = %s", [publication_id]
+        ).fetchall()
+        if not found:
+            raise LookupError(f"publication {publication_id} is not loaded in {to}")
+        (number, saved) = found[0]
+        tables = [Table(each["name"], tuple(Column(**column) for column in each["columns"]), each["comment"]) for each in saved]
+
+        def switch() -> None:
+            existing = layout.columns_of(connection, contract.SCHEMA)
+            for table in tables:
+                layout.ensure_view(connection, table, existing)
+            for gone in sorted(
+                (existing.keys() & layout.columns_of(connection, "store").keys()) - {table.name for table in tables}
+            ):
+                connection.execute(sql.SQL("drop view {}").format(sql.Identifier(contract.SCHEMA, gone)))
+            connection.execute("update publication.current set number = %s where number is distinct from %s", [number, number])
+
+        _with_short_locks(connection, switch)
+        log.info("%s is shown in %s", publication_id, to)
+        _remove_unseen(connection)
+
+
+def shown(to: BiTarget | None = None) -> str | None:
+    """The publication_id that the views show now; None before the first, or without a configured database."""
+    to = to or target()
+    if to is None:
+        return None
+    with to.connect() as connection:
+        if not connection.execute("select to_regclass('publication.current') is not null").fetchall()[0][0]:
+            return None
+        rows = connection.execute(
+            "select publication_id from publication.loaded where number = (select number from publication.current)"
+        )
+        return next((row[0] for row in rows.fetchall()), None)
+
+
+def roll_forward(version: Path | None, to: BiTarget | None = None) -> bool:
+    """Show what the files show: repairs a crash between the stores, and fills a new database. Returns whether it did anything.
+
+    version: the folder of the current version; None before the first publication.
+    """
+    to = to or target()
+    if to is None or version is None or shown(to) == version.name:
+        return False
+    log.info("rolling forward to %s", version.name)
+    load(version, to)
+    show(version.name, to)
+    return True
+
+
+def _copy(file: duckdb.DuckDBPyConnection, connection: psycopg.Connection[Any], table: Table, number: int) -> int:
+    """Rows of one table as CSV over COPY: a null is an empty field, an empty text a quoted one. Returns the rows."""
+    import pyarrow as pa
+    import pyarrow.csv
+
+    # PostgreSQL's text cannot hold the character NUL
+    chosen = ", ".join(
+        f"replace(\"{each.name}\"::varchar, chr(0), '')" if each.type == "text" else f'"{each.name}"' for each in table.columns
+    )
+    reader = file.execute(f"select {number}::integer, {chosen} from {contract.SCHEMA}.{table.name}").to_arrow_reader(ROWS_AT_ONCE)  # noqa: S608
+    names = sql.SQL(", ").join(sql.Identifier(name) for name in (MARK, *(each.stored_as for each in table.columns)))
+    rows = 0
+    options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="all_valid")
+    with connection.cursor().copy(sql.SQL("copy {} ({}) from stdin (format csv)").format(table.store, names)) as copy:
+        for batch in reader:
+            text = pa.BufferOutputStream()
+            pyarrow.csv.write_csv(batch, text, options)
+            copy.write(text.getvalue().to_pybytes())
+            rows += batch.num_rows
+    return rows
+
+
+def _remove_unseen(connection: psycopg.Connection[Any]) -> None:
+    """Delete the rows of publications that the views do not show. A snapshot from before the deletion keeps them until it ends."""
+    (current,) = connection.execute("select number from publication.current").fetchall()[0]
+    others = [
+        row[0] for row in connection.execute("select number from publication.loaded where number is distinct from %s", [current])
+    ]
+    if not others:
+        return
+    stores = [sql.Identifier("store", name) for name in layout.columns_of(connection, "store")]
+    with connection.transaction():
+        for store in stores:
+            connection.execute(sql.SQL("delete from {} where {} = any(%s)").format(store, sql.Identifier(MARK)), [others])
+        connection.execute("delete from publication.loaded where number = any(%s)", [others])
+    for store in stores:
+        _vacuum(connection, store)
+
+
+def _vacuum(connection: psycopg.Connection[Any], store: sql.Identifier) -> None:
+    """Frees what no snapshot needs any more, and tells the planner what is there. Takes no lock that a reader waits for."""
+    connection.execute(sql.SQL("vacuum (analyze, truncate false) {}").format(store))
+
+
+def _with_short_locks(connection: psycopg.Connection[Any], work: Callable[[], None]) -> None:
+    for _ in range(LAYOUT_ATTEMPTS):
+        try:
+            with connection.transaction():
+                connection.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(LAYOUT_LOCK)))
+                work()
+            return
+        except errors.LockNotAvailable:
+            time.sleep(1)
+    raise ReadersHoldTheViews(
+        "the columns of the contract changed, and readers' transactions hold the old ones: see pg_stat_activity, "
+        f"end what is idle in transaction and publish again (tried for {LAYOUT_ATTEMPTS * 2} seconds)"
+    )
+
+
+@contextmanager
+def _one_publisher(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    connection.execute(sql.SQL("set lock_timeout = {}").format(sql.Literal(f"{WAIT_FOR_PUBLISHER_SECONDS}s")))
+    connection.execute("select pg_advisory_lock(%s)", [ONE_PUBLISHER])
+    connection.execute("set lock_timeout = 0")
+    try:
+        yield
+    finally:
+        if not connection.broken:
+            connection.execute("select pg_advisory_unlock(%s)", [ONE_PUBLISHER])

@@ -1,0 +1,198 @@
+"""The truth of Instagram and X, counted again through the HTTP API, as test_truth.py does for Facebook."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from include.simulator.defects import Defect
+from include.simulator.process import SimulatorProcess
+from include.simulator.register import SEEDS
+from include.simulator.truth import instagram_truth, post_truth, x_truth
+from tests.simulator.conftest import SEED, Asking
+from tests.simulator.test_truth import AS_OF, LONDON, WEEKLY, Seen, is_open, month_of, read
+
+FORCES = ("gwent", "devon-and-cornwall", "dyfed-powys")
+ORGANIC = ("likes", "comments", "shares", "reposts")
+INSTAGRAM_DEFECTS = [
+    Defect("hidden_likes", "gwent", date(2026, 8, 3), AS_OF, platform="instagram"),
+    Defect("token_expired", "dyfed-powys", date(2026, 9, 7), date(2026, 9, 7), platform="instagram"),
+    Defect("insights_permission_lost", "gwent", date(2026, 10, 5), date(2026, 10, 12), platform="instagram"),
+    Defect("duplicate_page", "devon-and-cornwall", date(2026, 9, 21), AS_OF, platform="instagram"),
+    Defect("metric_retired", "devon-and-cornwall", date(2026, 8, 31), date(2026, 8, 31), {"metric": "views"}, "instagram"),
+    Defect("followers_not_reported", "gwent", date(2026, 9, 1), date(2026, 9, 30), platform="instagram"),
+    Defect("token_expired", "gwent", date(2026, 8, 3), AS_OF),  # Facebook's
+]
+X_DEFECTS = [
+    Defect("edited_post", "gwent", date(2026, 9, 7), date(2026, 9, 7), {"age_days": 8}, "x"),
+    Defect("edited_post", "gwent", date(2026, 10, 5), date(2026, 10, 5), platform="x"),
+    Defect("credits_depleted", "dyfed-powys", date(2026, 9, 7), date(2026, 9, 7), platform="x"),
+    Defect("text_number", "gwent", date(2026, 8, 31), date(2026, 9, 28), {"field": "quote_count"}, "x"),
+    Defect("duplicate_page", "gwent", date(2026, 9, 21), AS_OF, platform="x"),
+    Defect("posts_permission_lost", "devon-and-cornwall", date(2026, 8, 17), date(2026, 8, 17), platform="x"),
+]
+
+
+def account_rows(platform: str) -> list[dict[str, str]]:
+    with (SEEDS / "accounts.csv").open(newline="", encoding="utf-8") as handle:
+        return [row for row in csv.DictReader(handle) if row["platform"] == platform and row["force_id"] in FORCES]
+
+
+def good(asking: Asking, path: str, row: dict[str, str], version: str, **parameters: Any) -> Any:
+    answer = asking.get(path, row["force_id"], version=version, **parameters)
+    return answer.json() if answer.status_code == 200 else {}
+
+
+def run_instagram(asking: Asking, row: dict[str, str], now: datetime, seen: Seen) -> None:
+    """Every number of the insights by itself, so that one refused name costs no other."""
+    account = row["account_id"]
+    followers = good(asking, account, row, "v26.0", fields="followers_count").get("followers_count")
+    if isinstance(followers, int):
+        seen.followers[account].append((now, followers))
+    midnight = now.replace(hour=0) + timedelta(days=1)
+    window = {"since": int((midnight - timedelta(days=30)).timestamp()), "until": int(midnight.timestamp())}
+    body = good(asking, f"{account}/media", row, "v26.0", fields="id,timestamp", limit=9, **window)
+    found: dict[str, dict[str, Any]] = {}
+    while body:
+        found |= {item["id"]: item for item in body["data"]}
+        body = asking.follow(body["paging"]["next"]) if "next" in body.get("paging", {}) else None
+    counts: dict[str, dict[str, int]] = {one: {} for one in found}
+    for name in ("views", *ORGANIC):
+        answer = good(asking, "", row, "v26.0", ids=",".join(found), fields=f"insights.metric({name})") if found else {}
+        for one, node in answer.items():
+            counts[one] |= {entry["name"]: entry["values"][0]["value"] for entry in node["insights"]["data"]}
+    for one, item in found.items():
+        published = datetime.fromisoformat(item["timestamp"])
+        seen.posts[one] = {"force": row["force_id"], "page": account, "published": published, "is_original": True}
+        note(seen, one, now, counts[one].get("views"), [counts[one].get(name) for name in ORGANIC])
+
+
+def run_x(asking: Asking, row: dict[str, str], now: datetime, seen: Seen) -> None:
+    users = good(asking, "users/by", row, "2", usernames=row["handle"], **{"user.fields": "public_metrics"})
+    for user in users.get("data", []):
+        seen.followers[user["id"]].append((now, user["public_metrics"]["followers_count"]))
+    start = now.replace(hour=0) + timedelta(days=1) - timedelta(days=30)
+    fields = "created_at,public_metrics,referenced_tweets"
+    asked = {"max_results": 20, "tweet.fields": fields, "start_time": f"{start:%Y-%m-%dT%H:%M:%SZ}"}
+    found: dict[str, dict[str, Any]] = {}
+    token: dict[str, str] = {}
+    while True:
+        body = good(asking, f"users/{row['account_id']}/tweets", row, "2", **asked, **token)
+        found |= {item["edit_history_tweet_ids"][0]: item for item in body.get("data", [])}
+        if "next_token" not in body.get("meta", {}):
+            break
+        token = {"pagination_token": body["meta"]["next_token"]}
+    for one, item in found.items():
+        kinds = {reference["type"] for reference in item.get("referenced_tweets", [])}
+        seen.posts[one] = {
+            "force": row["force_id"],
+            "page": row["account_id"],
+            "published": datetime.fromisoformat(item["created_at"]),
+            "is_original": not kinds & {"retweeted", "replied_to"},
+        }
+        counts = {name: value if isinstance(value, int) else None for name, value in item["public_metrics"].items()}
+        parts = [counts[f"{name}_count"] for name in ("like", "reply", "retweet", "quote")]
+        note(seen, one, now, counts["impression_count"], parts)
+
+
+def note(seen: Seen, one: str, now: datetime, views: int | None, parts: list[int | None]) -> None:
+    if views is not None:
+        seen.numbers[one, "views"].append((now, views))
+    known = [part for part in parts if part is not None]
+    if len(known) == len(parts):
+        seen.numbers[one, "interactions"].append((now, sum(known)))
+
+
+def recount(seen: Seen, platform: str) -> dict[tuple[str, date, str], float]:
+    figures: dict[tuple[str, date, str], float] = {}
+    for force in FORCES:
+        for month in sorted({month_of(now) for now in WEEKLY}):
+            end = min((month + timedelta(days=31)).replace(day=1) - timedelta(days=1), AS_OF)
+            stock: list[float] = []
+            for row in account_rows(platform):
+                if row["force_id"] == force and is_open(row, end):
+                    snapshots = seen.followers[row["account_id"]]
+                    known = [n for now, n in snapshots if month <= now.astimezone(LONDON).date() <= end]
+                    stock.append(known[-1] if known else np.nan)
+            figures[force, month, "followers_end"] = sum(stock)
+            ids = [
+                one
+                for one, post in seen.posts.items()
+                if post["force"] == force and post["is_original"] and month_of(post["published"]) == month
+            ]
+            figures[force, month, "posts_published"] = len(ids)
+            for metric in ("interactions", "views"):
+                values = [value for one in ids if (value := read(seen, one, metric, WEEKLY[-1])) is not None]
+                figures[force, month, metric] = sum(values) if values or not ids else np.nan
+            pairs = []
+            for one in ids:
+                value = read(seen, one, "interactions", WEEKLY[-1])
+                before = [n for now, n in seen.followers[seen.posts[one]["page"]] if now <= seen.posts[one]["published"]]
+                if value is not None and before:
+                    pairs.append((value, before[-1]))
+            rate = sum(a for a, _ in pairs) / sum(b for _, b in pairs) if pairs else np.nan
+            figures[force, month, "engagement_rate_by_followers"] = rate
+    return figures
+
+
+RUNS = {"instagram": run_instagram, "x": run_x}
+TRUTHS: dict[str, Callable[..., pd.DataFrame]] = {"instagram": instagram_truth, "x": x_truth}
+
+
+@pytest.mark.parametrize(
+    ("platform", "defects"),
+    [("instagram", []), ("instagram", INSTAGRAM_DEFECTS), ("x", []), ("x", X_DEFECTS)],
+    ids=["instagram", "instagram with defects", "x", "x with defects"],
+)
+def test_truth_equals_a_recount_through_the_api(platform: str, defects: list[Defect]) -> None:
+    seen = Seen()
+    with SimulatorProcess(SEED, forces=FORCES, defects=defects) as simulator:
+        asking = Asking(simulator, platform)
+        for now in WEEKLY:
+            simulator.set_clock(now)
+            for row in account_rows(platform):
+                if is_open(row, now.astimezone(LONDON).date()):
+                    RUNS[platform](asking, row, now, seen)
+    figures = recount(seen, platform)
+    truth = TRUTHS[platform](SEED, AS_OF, WEEKLY, defects, FORCES)
+    assert set(truth["platform"]) == {platform}
+    told = {(row.force_id, row.month, row.metric): row.value for row in truth.itertuples()}
+    assert told.keys() == figures.keys()
+    assert len(told) == 3 * 4 * 5
+    for key, value in figures.items():
+        assert np.array_equal(told[key], value, equal_nan=True), key
+    assert set(post_truth(SEED, AS_OF, WEEKLY, defects, FORCES, platform=platform)["post_id"]) == set(seen.posts)
+
+
+def by_key(frame: pd.DataFrame) -> pd.Series:
+    return frame.set_index(["force_id", "month", "metric"])["value"]
+
+
+def test_defects_leave_their_mark_and_edits_do_not() -> None:
+    clean, spoilt = (by_key(x_truth(SEED, AS_OF, WEEKLY, defects, FORCES)) for defects in ((), X_DEFECTS))
+    assert clean.loc[:, :, "posts_published"].equals(spoilt.loc[:, :, "posts_published"])
+    august = ("dyfed-powys", date(2026, 8, 1), "interactions")
+    assert spoilt[august] < clean[august]
+    edits = [defect for defect in X_DEFECTS if defect.kind == "edited_post"]
+    assert by_key(x_truth(SEED, AS_OF, WEEKLY, edits, FORCES)).equals(clean)
+    clean, spoilt = (by_key(instagram_truth(SEED, AS_OF, WEEKLY, defects, FORCES)) for defects in ((), INSTAGRAM_DEFECTS))
+    assert np.isnan(spoilt["gwent", date(2026, 9, 1), "followers_end"])
+    assert not clean.loc[:, :, "followers_end"].isna().any()
+    hidden = [defect for defect in INSTAGRAM_DEFECTS if defect.kind == "hidden_likes"]
+    assert by_key(instagram_truth(SEED, AS_OF, WEEKLY, hidden, FORCES)).equals(clean)
+
+
+def test_retweets_and_replies_are_no_posts_of_ones_own() -> None:
+    posts = post_truth(SEED, AS_OF, WEEKLY, forces=FORCES, platform="x")
+    assert 0.5 < posts["is_original"].mean() < 0.7
+    assert posts["views_paid"].isna().all()
+    retweets = posts[~posts["is_original"] & (posts["views"] == 0) & (posts["reposts"] > 0)]
+    assert len(retweets) > 20
+    months = by_key(x_truth(SEED, AS_OF, WEEKLY, forces=FORCES)).loc[:, :, "posts_published"]
+    assert months.sum() == posts[posts["published_month"] >= date(2026, 8, 1)]["is_original"].sum() > 300
