@@ -24,7 +24,7 @@ NO_LANGUAGE = frozenset({"und", "zxx", "art", "qam", "qct", "qht", "qme", "qst"}
 
 SNOWFLAKE_EPOCH_MILLISECONDS = 1_288_834_974_657
 SAME_POST = timedelta(days=1)
-"""An id tells the instant of its post. One that is further from the post's own time than this tells something else."""
+"""An id tells the instant of its version. Where neither the first nor the last is so near to the post's time, ids tell something else."""
 
 
 def without_words_of_others(body: Any) -> Any:
@@ -165,7 +165,7 @@ def _times(created_at: Any, history: list[str]) -> tuple[Any, Any]:
     try:
         created = datetime.fromisoformat(created_at)
         first, last = _instant(history[0]), _instant(history[-1])
-        if abs(created - first) <= SAME_POST and abs(created - last) <= SAME_POST:
+        if first <= last and min(abs(created - first), abs(created - last)) <= SAME_POST:
             return first, last
     except (TypeError, ValueError, OverflowError):
         pass

@@ -288,12 +288,12 @@ def _holds(visit: _Visit, day: date) -> bool:
 
 
 def _total(values: pd.Series, is_provisional: pd.Series, listing: str) -> tuple[float, str]:
-    """A sum over posts. Over no posts at all it is 0, if the lists were read."""
+    """A sum over posts. Over no posts at all it is 0, if the lists were read. What a young post lacks may still come."""
     if values.empty:
         return (np.nan, "missing") if listing == "missing" else (0.0, listing)
     if values.isna().all():
         return np.nan, "missing"
-    if values.isna().any() or listing == "partial":
+    if (values.isna() & ~is_provisional).any() or listing == "partial":
         return values.sum(), "partial"
     return values.sum(), "provisional" if is_provisional.any() or listing == "provisional" else "ok"
 
