@@ -24,7 +24,7 @@ NO_LANGUAGE = frozenset({"und", "zxx", "art", "qam", "qct", "qht", "qme", "qst"}
 
 SNOWFLAKE_EPOCH_MILLISECONDS = 1_288_834_974_657
 SAME_POST = timedelta(days=1)
-"""An id tells the instant of its version. Where neither the first nor the last is so near to the post's time, ids tell something else."""
+"""An id tells when its version was made. Where neither the first nor the last is so near to the post's time, ids tell nothing."""
 
 
 def without_words_of_others(body: Any) -> Any:
