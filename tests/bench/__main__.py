@@ -58,9 +58,8 @@ def report(found: list[Comparison]) -> str:
         "",
         "Written by `make bench`. Ratios of things timed in one run; an aim is no test, and the seconds are this machine's.",
         "",
-        f"Commit {commit()}; {os.cpu_count()} cores, load {os.getloadavg()[1]:.0f} when it ended; Python {platform.python_version()}, "
-        + ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-        + ".",
+        f"Commit {commit()}; {os.cpu_count()} cores, load {os.getloadavg()[1]:.0f} when it ended; "
+        f"Python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in PACKAGES) + ".",
         "",
         "| comparison | ratio | aim | met | of |",
         "|---|---|---|---|---|",

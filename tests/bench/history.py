@@ -34,8 +34,8 @@ COUNTS = (
 )
 """Source field, part of the split, and size beside the reactions."""
 
+APPEALS = [f"Appeal {number}: have you seen anything? Call 101." for number in range(997)]
 INSIGHT_DAYS, WINDOW_DAYS = 14, 30
-ROWS_OF_A_POST = WINDOW_DAYS * len(COUNTS)
 MICROSECONDS, DAY = 1_000_000, 86_400_000_000
 
 Integers = npt.NDArray[np.int64]
@@ -156,7 +156,7 @@ class _Month:
             published_at=_timestamps(pages.published[post]),
             kind=_text(["original", "repost"], pages.is_repost[post].astype(int)),
             permalink=_text([f"https://www.facebook.com/{post_id}" for post_id in pages.post_ids], post),
-            text=_text([f"Appeal {number}: have you seen anything? Call 101." for number in range(997)], post % 997),
+            text=_text(APPEALS, post % len(APPEALS), pages.is_repost[post]),
         )  # fmt: skip
 
     def observations(self) -> pa.Table:
