@@ -74,7 +74,9 @@ def commit() -> str:
     """The commit measured; said where the tree holds changes that it does not."""
     git = ["git", "-C", str(PROJECT_ROOT)]
     head = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    changed = subprocess.run([*git, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=False).stdout.strip()
+    changed = subprocess.run(
+        [*git, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=False
+    ).stdout.strip()
     return f"{head or 'unknown'}{' with changes' if changed else ''}"
 
 
