@@ -5,7 +5,9 @@ They are forked from a server that has imported everything once: a kill then fal
 
 from __future__ import annotations
 
+import ctypes
 import os
+import shutil
 import signal
 import time
 import traceback
@@ -30,7 +32,7 @@ RENAMES = ("rename", "replace", "symlink", "link")
 """What puts a file under its final name. pathlib and shutil call these too."""
 
 _processes = get_context("forkserver")
-_processes.set_forkserver_preload(["tests.integration.faults.warm"])
+_processes.set_forkserver_preload(["tests.integration.faults.warm", "tests.integration.faults.stages"])
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,25 @@ class Ended:
         return self.exit_code == -signal.SIGKILL
 
 
+class MountRefused(RuntimeError):
+    """This machine lets no process have a file system of its own."""
+
+
 class Stage:
     """One stage under way in a process of its own."""
 
     def __init__(
-        self, name: str, home: Home, environment: Mapping[str, str], kill_at_call: int | None = None, file_bytes: int | None = None
+        self,
+        name: str,
+        home: Home,
+        environment: Mapping[str, str],
+        kill_at_call: int | None = None,
+        file_bytes: int | None = None,
+        disk_bytes: int | None = None,
     ) -> None:
+        """kill_at_call: SIGKILL before the n-th renaming. file_bytes: no file may become larger. disk_bytes: see `_on_a_small_disk`."""
         self._ours, theirs = _processes.Pipe()
-        arguments = (name, str(home.path), dict(environment), kill_at_call, file_bytes, theirs)
+        arguments = (name, str(home.path), dict(environment), kill_at_call, file_bytes, disk_bytes, theirs)
         self.process = _processes.Process(target=_work, args=arguments)
         self.process.start()
         theirs.close()
@@ -110,7 +123,13 @@ def run_and_kill(name: str, home: Home, environment: Mapping[str, str], after_se
 
 
 def _work(
-    name: str, home: str, environment: dict[str, str], kill_at_call: int | None, file_bytes: int | None, pipe: Connection
+    name: str,
+    home: str,
+    environment: dict[str, str],
+    kill_at_call: int | None,
+    file_bytes: int | None,
+    disk_bytes: int | None,
+    pipe: Connection,
 ) -> None:
     import io
     import logging
@@ -126,7 +145,8 @@ def _work(
     pipe.recv()
     answer: dict[str, Any] = {}
     try:
-        answer["result"] = globals()[f"_{name}"](Home(Path(home)))
+        work = globals()[f"_{name}"]
+        answer["result"] = work(Home(Path(home))) if disk_bytes is None else _on_a_small_disk(work, Home(Path(home)), disk_bytes)
     except Exception as error:
         answer |= {"error": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}
     pipe.send({**answer, "log": logged.getvalue(), "calls": calls[0]})
@@ -151,6 +171,36 @@ def _counted(home: Path, kill_at: int | None) -> list[int]:
     for name in RENAMES:
         setattr(os, name, counting(getattr(os, name)))
     return calls
+
+
+def _on_a_small_disk(work: Callable[[Home], Any], home: Home, room: int) -> Any:
+    """Work with the home on a file system of this process's own that has `room` bytes left. Afterwards the home is copied back.
+
+    Raises what the work raises; MountRefused where the machine lets no process have such a file system.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    new_namespaces = 0x00020000 | (0x10000000 if os.geteuid() else 0)  # of mounts; and of users, where that needs it
+    if libc.unshare(new_namespaces):
+        raise MountRefused(os.strerror(ctypes.get_errno()))
+    kept = home.path.with_name("on_disk")
+    home.path.rename(kept)
+    home.path.mkdir()
+    if libc.mount(b"none", b"/", None, 0x4000 | 0x40000, None) or libc.mount(
+        b"none", os.fsencode(home.path), b"tmpfs", 0, b"size=256m"
+    ):
+        raise MountRefused(os.strerror(ctypes.get_errno()))
+    shutil.copytree(kept, home.path, symlinks=True, dirs_exist_ok=True)
+    with (home.path / "other_peoples_files").open("wb") as filler:
+        os.posix_fallocate(filler.fileno(), 0, shutil.disk_usage(home.path).free - room)
+    try:
+        return work(home)
+    finally:
+        (home.path / "other_peoples_files").unlink()
+        shutil.rmtree(kept)
+        shutil.copytree(home.path, kept, symlinks=True)
+        libc.umount2(os.fsencode(home.path), 2)
+        home.path.rmdir()
+        kept.rename(home.path)
 
 
 def _extract(home: Home) -> list[str]:

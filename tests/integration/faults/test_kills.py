@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from include import accepted
 from include.publish import current_version
 from include.settings import Home
 from tests.integration.faults import small, stages
@@ -134,6 +135,19 @@ def every_rename(world: SmallWorld, kills: Kills, stage: str, folder: Path) -> N
         assert_as_before(stage, home, world)
         if stage == "publish":
             small.assert_same(small.marts(home), small.marts(world.done), f"published, killed at call {call}")
+
+
+def test_a_build_after_a_validation_that_was_cut_off_rolls_it_forward(world: SmallWorld, kills: Kills, tmp_path: Path) -> None:
+    """Killed with some kinds merged and others not: the build does not read half a run, it has the rest merged first."""
+    home = world.copy("validate", tmp_path / "var")
+    assert stages.run("validate", home, world.environment, kill_at_call=world.calls["validate"] // 2).is_killed
+    kills.note("validate", "between two merges", "killed")
+    assert accepted.unfinished(home) == [("facebook", stages.AS_OF)]
+    kills.rerun("build", home)
+    assert accepted.unfinished(home) == []
+    small.assert_same(small.rows_accepted(home), small.rows_accepted(world.before["build"]), "rolled forward")
+    kills.rerun("publish", home)
+    small.assert_same(small.marts(home), small.marts(world.done), "published after rolling forward")
 
 
 @pytest.mark.full
