@@ -15,7 +15,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 
-.PHONY: help setup run up serve test test-full check format clean lock secrets backup restore
+.PHONY: help setup run up serve test test-full bench check format clean lock secrets backup restore
 
 help: ## what can be done here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -44,6 +44,9 @@ test: $(READY) ## all fast tests
 
 test-full: $(READY) ## the long tests too, their table into docs/evidence/
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+
+bench: $(READY) ## ratios of speed in one run, their table into docs/evidence/bench.md
+	@$(BIN)/python -m tests.bench
 
 check: $(READY) ## linters, types, registry: the same for hook, human and CI
 	@$(BIN)/ruff check .

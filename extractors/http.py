@@ -206,8 +206,8 @@ class HttpClient:
         except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
             return _Try(None, None, Outage("the answer broke off before its end"))
         except requests.RequestException as error:
-            # the message of a requests error quotes the URL: only its kind is told
-            return _Try(None, None, NoAnswer(f"no answer ({type(error).__name__})"))
+            # the message of a requests error quotes the URL: only host and cause are told
+            return _Try(None, None, NoAnswer(f"no answer from {urlsplit(self._origin).netloc.rpartition('@')[2]}: {_cause(error)}"))
         try:
             observed_at = _observed_at(headers)
         except Outage as error:
@@ -289,6 +289,16 @@ def _observed_at(headers: Mapping[str, str]) -> datetime:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         raise Outage("the answer's Date header cannot be read: when it was observed is unknown") from None
+
+
+def _cause(error: requests.RequestException) -> str:
+    """Why nothing came, in the operating system's words where it has any (connection refused), else the kind of error."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, OSError) and found.errno and not isinstance(found, requests.RequestException):
+            return (found.strerror or type(found).__name__).lower()
+        found = found.__cause__ or found.__context__
+    return type(error).__name__
 
 
 def _origin(url: str) -> str:

@@ -31,6 +31,9 @@ QUARANTINE_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
 SCHEMA_SOURCE = "_schema"
 """The folder of a kind that belongs to no source: it holds an empty file, so that a glob over the kind always finds one."""
 
+MERGING = ".merging-"
+"""A file of this name, run date and source says: the run's kinds are being merged."""
+
 
 def quarantine_schema(kind: str) -> pa.Schema:
     return pa.schema([*ALL_KINDS[kind].accepted_schema, *(pa.field(name, type_) for name, type_ in QUARANTINE_COLUMNS)])
@@ -83,10 +86,24 @@ def ensure_schema_files(home: Home | None = None) -> None:
 
 
 @contextmanager
-def merging(home: Home) -> Iterator[None]:
-    """Held while a run's kinds are merged one after another, and while a build takes its snapshot: all of a run, or nothing."""
+def merging(home: Home, source: str, run_date: date) -> Iterator[None]:
+    """Held while a run's kinds are merged one after another. A run whose merging was cut off stays on record: see `unfinished`."""
     with _locked(home, "accepted"):
+        mark = home.accepted / f"{MERGING}{run_date}-{source}"
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
         yield
+        mark.unlink()
+
+
+def unfinished(home: Home) -> list[tuple[str, date]]:
+    """Source and run date of runs of which some kinds have been merged and others not: their process died in between, or failed.
+
+    Their records are still there: validating them again merges all.
+    """
+    with _locked(home, "accepted"):
+        names = sorted(path.name.removeprefix(MERGING) for path in home.accepted.glob(f"{MERGING}*"))
+    return [(name[11:], date.fromisoformat(name[:10])) for name in names]
 
 
 def snapshot(folder: Path, home: Home | None = None) -> Path:
@@ -98,7 +115,7 @@ def snapshot(folder: Path, home: Home | None = None) -> Path:
     home = home or Home.current()
     ensure_schema_files(home)
     shutil.rmtree(folder, ignore_errors=True)
-    with merging(home):
+    with _locked(home, "accepted"):  # not while a run is being merged: all of it, or nothing
         for path in sorted(home.accepted.rglob("*.parquet")):
             if path.name.startswith("."):
                 continue
@@ -162,11 +179,15 @@ def _write(path: Path, table: pa.Table) -> None:
     for leftover in path.parent.glob(".*.tmp"):
         leftover.unlink(missing_ok=True)
     temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
-    with temporary.open("wb") as handle:
-        pq.write_table(table, handle, compression="zstd")
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as handle:
+            pq.write_table(table, handle, compression="zstd")
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    except OSError:  # a full disk is not to stay full of this
+        temporary.unlink(missing_ok=True)
+        raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -41,6 +41,7 @@ from extractors.base import (
 )
 from extractors.redaction import REDACTION_VERSION
 from include import credentials, landing, ledger, registry
+from include.disk import says_when_full
 from include.inbox import fingerprint, require_unchanged
 from include.records import batch_to_table, to_table
 from include.settings import Home, contact, run_instant
@@ -122,6 +123,7 @@ def plan(source: str, run_date: date, forces: Iterable[str] | None = None, home:
     return wanted
 
 
+@says_when_full("collection")
 def collect_force(
     source: str,
     force_id: str,
@@ -170,6 +172,7 @@ def collect_force(
     return collected
 
 
+@says_when_full("collection")
 def collect_file(
     source: str, path: Path, run_date: date, home: Home | None = None, observed_at: datetime | None = None
 ) -> Collected:
@@ -199,6 +202,7 @@ def _unless_changed(items: Iterable[Page | Gap], path: Path) -> Iterator[Page | 
     require_unchanged(path, before)
 
 
+@says_when_full("collection")
 def collect_signals(
     source: str,
     run_date: date,
@@ -423,9 +427,13 @@ def _write_records(folder: Path, tables: Mapping[str, pa.Table], manifest: Mappi
         shutil.rmtree(leftover)
     part = folder.parent / f".{uuid.uuid4().hex}.part"
     part.mkdir()
-    for kind, table in tables.items():
-        pq.write_table(table, part / f"{kind}.parquet")
-    (part / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    try:
+        for kind, table in tables.items():
+            pq.write_table(table, part / f"{kind}.parquet")
+        (part / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    except OSError:  # a full disk is not to stay full of this
+        shutil.rmtree(part, ignore_errors=True)
+        raise
     if folder.exists():
         folder.rename(folder.parent / f".{uuid.uuid4().hex}.part")
     part.rename(folder)

@@ -25,6 +25,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from include import bi, contract, registry
+from include.disk import says_when_full
+from include.locks import held
 from include.settings import Home
 from include.warehouse import BUILD_LOCK, provenance
 
@@ -68,6 +70,7 @@ class NothingBuilt(RuntimeError):
     """There is no build file, not a finished one, or one as of another date."""
 
 
+@says_when_full("the publication")
 def publish(as_of: date, home: Home | None = None) -> Publication:
     """Publish the build of an as-of date, and no other. Raises GateClosed, NothingBuilt.
 
@@ -75,13 +78,11 @@ def publish(as_of: date, home: Home | None = None) -> Publication:
     build has read.
     """
     import duckdb
-    from filelock import FileLock
 
     from expectations.publish_gates import closed
 
     home = home or Home.current()
-    home.locks.mkdir(parents=True, exist_ok=True)
-    with FileLock(home.locks / "publish.lock"), FileLock(home.locks / BUILD_LOCK):
+    with held(home, "publish", "publication"), held(home, BUILD_LOCK, "build"):
         if not home.build_file.is_file():
             raise NothingBuilt(f"{home.build_file} does not exist: build the warehouse first")
         _remove_leftovers(home)
@@ -103,7 +104,11 @@ def publish(as_of: date, home: Home | None = None) -> Publication:
         publication_id = f"{now:%Y%m%dT%H%M%S%f}Z-{_digest(ingest_ids)[:8]}"
         folder = _versions(home) / publication_id
         publication = Publication(publication_id, now, as_of, ingest_ids, rows, is_simulated, folder)
-        _write_version(publication, home)
+        try:
+            _write_version(publication, home)
+        except Exception:  # a full disk is not to stay full of half a version
+            _remove_leftovers(home)
+            raise
         bi.load(folder)
         _switch(publication_id, home)
         bi.show(publication_id)

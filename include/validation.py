@@ -18,7 +18,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from filelock import FileLock
 
 from expectations import SUITES, batch
 from expectations.check import explain, first_failures, to_frame
@@ -27,6 +26,8 @@ from expectations.survey_answer import RESPONDENT
 from include import accepted
 from include import data_docs as docs
 from include import registry as registry_module
+from include.disk import says_when_full
+from include.locks import held
 from include.quarantine_ledger import HELD_KINDS, with_held_back
 from include.records import ALL_KINDS, LEDGER_KINDS, RECORD_KINDS, to_table
 from include.registry import Registry
@@ -78,6 +79,7 @@ class Judged:
         return np.bincount(self.ingest_of[rows], minlength=ingests)
 
 
+@says_when_full("validation")
 def validate_run(
     source: str, run_date: date, data_docs: bool = False, home: Home | None = None, registry: Registry | None = None
 ) -> RunReport:
@@ -88,8 +90,7 @@ def validate_run(
     """
     home = home or Home.current()
     accepted.ensure_schema_files(home)
-    home.locks.mkdir(parents=True, exist_ok=True)
-    with FileLock(home.locks / f"validate-{source}.lock"):
+    with held(home, f"validate-{source}", f"validation of {source}"):
         ingests, unreadable = _read_ingests(home.records / source / run_date.isoformat())
         page = _validate(source, run_date, ingests, data_docs, home, registry or registry_module.current()) if ingests else None
         for ingest in ingests:
@@ -106,7 +107,7 @@ def _validate(source: str, run_date: date, ingests: list[Ingest], with_docs: boo
     batches = _batch_frame(source, run_date, collected, judged)
     batch_rules = batch.rules()
     reasons = _stopped(batches, batch_rules)
-    with accepted.merging(home):
+    with accepted.merging(home, source, run_date):
         held = {kind: _merge_kind(kind, judged.get(kind), collected, reasons, source, run_date, home) for kind in RECORD_KINDS}
         _merge_ledger(ingests, batches, reasons, held, source, run_date, home, registry)
     if not with_docs or not collected:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +18,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from include.disk import says_when_full
+from include.locks import StillHeld, held
 from include.settings import DEFAULT_AS_OF, PROJECT_ROOT, Home
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 FEEDS_STATISTICS = "+tag:feeds_statistics"
-BUILD_LOCK = "build.lock"
+BUILD_LOCK = "build"
 LOCK_TIMEOUT_SECONDS = 30 * 60
 
 Progress = Callable[[str], None]
@@ -110,6 +113,7 @@ class BuildFailed(RuntimeError):
         super().__init__("\n".join(lines))
 
 
+@says_when_full("the build of the warehouse")
 def build(
     as_of: date,
     home: Home | None = None,
@@ -125,22 +129,24 @@ def build(
     what comes after the statistics to a dbt selection. dbt's unit tests have fixed inputs, so only tests of the code ask for
     them. Afterwards the file is closed: any process can open it. Raises BuildFailed.
     """
-    from filelock import FileLock, Timeout
-
     from include import statistics
-    from include.accepted import accepted_ingest_ids, snapshot
+    from include.accepted import accepted_ingest_ids, snapshot, unfinished
 
     home = home or Home.current()
     say = progress or (lambda text: None)
-    home.locks.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(home.locks / BUILD_LOCK, timeout=LOCK_TIMEOUT_SECONDS):
+        with held(home, BUILD_LOCK, "build or publication", LOCK_TIMEOUT_SECONDS, say):
             home.build.mkdir(parents=True, exist_ok=True)
+            for source, run_date in unfinished(home):
+                from include.validation import validate_run
+
+                say(f"the rows of {source} {run_date} were cut off half-way into accepted: they are validated again")
+                validate_run(source, run_date, home=home)
             snapshot(home.build_accepted, home)
             for leftover in (home.build_file, home.build_file.with_name(f"{home.build_file.name}.wal")):
                 leftover.unlink(missing_ok=True)
-            for leftover in home.statistics.glob("*.parquet"):
-                leftover.unlink()
+            for folder in (home.statistics, home.build_file.with_name(f"{home.build_file.name}.tmp")):
+                shutil.rmtree(folder, ignore_errors=True)
             with _Dbt(home, as_of, say) as dbt:
                 dbt.build("before statistics", ["--select", FEEDS_STATISTICS, *_unit_tests(unit_tests)])
                 say("statistics")
@@ -152,8 +158,8 @@ def build(
                 dbt.build("after statistics", [*rest, *_unit_tests(unit_tests)])
                 write_provenance(home.build_file, as_of, accepted_ingest_ids(home.build_accepted, as_of))
                 return dbt.report
-    except Timeout:
-        raise BuildFailed(f"another build holds {home.locks / BUILD_LOCK} for {LOCK_TIMEOUT_SECONDS // 60} minutes") from None
+    except StillHeld as error:
+        raise BuildFailed(str(error)) from None
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,7 @@ def test_an_unreachable_host_is_no_answer() -> None:
     slept: list[float] = []
     answer = HttpClient(Access(gone, Secret(TOKEN)), run_date=RUN_DATE, sleep=slept.append, tries=3).get("things", "things")
     assert isinstance(answer.error, NoAnswer)
+    assert str(answer.error) == f"no answer from {gone.removeprefix('http://')}: connection refused"
     assert (answer.pages, len(slept)) == ((), 2)
 
 

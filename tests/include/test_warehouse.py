@@ -151,7 +151,10 @@ def test_one_build_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     home = Home(tmp_path)
     home.locks.mkdir(parents=True)
     monkeypatch.setattr(warehouse, "LOCK_TIMEOUT_SECONDS", 0.1)
-    with FileLock(home.locks / "build.lock"), pytest.raises(warehouse.BuildFailed, match=r"another build holds .*build\.lock"):
+    with (
+        FileLock(home.locks / "build.lock"),
+        pytest.raises(warehouse.BuildFailed, match=r"another build or publication holds .*build\.lock"),
+    ):
         warehouse.build(AS_OF, home)
 
 

@@ -1,4 +1,7 @@
-"""The real scheduler, DAG processor and API server: ingest DAGs are triggered, the warehouse follows from their asset events."""
+"""The real scheduler, DAG processor and API server: ingest DAGs are triggered, the warehouse follows from their asset events.
+
+One force's token has been revoked. Then it is good again, its task is cleared, and the hole closes.
+"""
 
 import gzip
 import json
@@ -8,6 +11,8 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,6 +23,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from include import airflow_home
+from include.publish import current_version
 from include.run import SURVEY_RESPONDENTS, collect_history, drop_survey_export, simulated_connections
 from include.screen import Screen
 from include.settings import Home, run_instant
@@ -62,6 +68,11 @@ class Client:
     def unpause(self, dag_id: str) -> None:
         self._ask("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False}, self._token)
 
+    def clear(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> None:
+        """One mapped task and all that comes after it, to be run again."""
+        what = {"dag_run_id": run_id, "task_ids": [[task_id, map_index]], "include_downstream": True, "only_failed": False}
+        self._ask("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", {**what, "dry_run": False}, self._token)
+
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         return self.get(f"/dags/{dag_id}/dagRuns")["dag_runs"]
 
@@ -69,50 +80,110 @@ class Client:
         return self.get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=100")["task_instances"]
 
 
-def wait_for(what: str, airflow: airflow_home.Airflow, found: Any) -> Any:
-    until = time.monotonic() + WITHIN_SECONDS
+def wait_for(what: str, airflow: airflow_home.Airflow, found: Any, seconds: float = WITHIN_SECONDS) -> Any:
+    until = time.monotonic() + seconds
     while time.monotonic() < until:
         airflow.check()
         if result := found():
             return result
         time.sleep(1)
-    raise AssertionError(f"{what}: not within {WITHIN_SECONDS} s; read {airflow.logs}")
+    raise AssertionError(f"{what}: not within {seconds} s; read {airflow.logs}")
 
 
+Tasks = dict[str, list[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Round:
+    """What the scheduler did, by DAG, and the version that it published."""
+
+    runs: dict[str, dict[str, Any]]
+    tasks: Tasks
+    version: Path
+
+    def query(self, sql: str, *parameters: Any) -> list[tuple]:
+        with duckdb.connect(str(self.version / "warehouse.duckdb"), read_only=True) as marts:
+            return marts.execute(sql, parameters).fetchall()
+
+
+@dataclass(frozen=True)
 class World:
-    """What the scheduler did: filled once, looked at by several tests."""
+    """Filled once, looked at by several tests: with one token revoked, and with that token good again and its task cleared."""
 
     home: Home
     tokens: dict[str, str]
-    runs: dict[str, dict[str, Any]]
-    tasks: dict[str, list[dict[str, Any]]]
+    revoked: Round
+    renewed: Round
+
+    @property
+    def runs(self) -> dict[str, dict[str, Any]]:
+        return self.revoked.runs
+
+    @property
+    def tasks(self) -> Tasks:
+        return self.revoked.tasks
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    world = World()
-    world.home = home = Home(tmp_path_factory.mktemp("scheduler"))
+    with scheduled_world(tmp_path_factory.mktemp("scheduler"), tmp_path_factory.mktemp("secrets"), FORCES) as made:
+        yield made
+
+
+@contextmanager
+def scheduled_world(folder: Path, secrets: Path, forces: list[str] | None, seconds: float = WITHIN_SECONDS) -> Iterator[World]:
+    """forces: those that the scheduler collects, None for all 43. seconds: the longest time that a DAG run may take."""
+    home = Home(folder)
     expired = Defect("token_expired", FAILING, AS_OF, AS_OF)
     with pytest.MonkeyPatch.context() as patch, SimulatorProcess(seed=7, defects=[expired]) as simulator:
-        patch.setenv("INSIGHT_SECRETS", str(tmp_path_factory.mktemp("secrets")))
+        patch.setenv("INSIGHT_SECRETS", str(secrets))
         patch.setenv("INSIGHT_HOME", str(home.path))
         connections = simulated_connections(simulator)
         for name, value in connections.items():
             patch.setenv(name, value)
-        # every force once, a week before; then the scheduler collects three of them
+        # every force once, a week before; then the scheduler collects those wanted
         collect_history(simulator, [WEEK_BEFORE], home, Screen())
         drop_survey_export(home, AS_OF, seed=7)
         simulator.set_clock(run_instant(AS_OF))
-        world.tokens = simulator.tokens("facebook")
         paused = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True", "INSIGHT_RETRY_SECONDS": "1"}
         with airflow_home.Airflow(home, airflow_home.free_port(), connections | paused) as airflow:
-            world.runs, world.tasks = _trigger_everything(airflow)
-        yield world
+            client = Client(airflow.address)
+            runs, tasks = _trigger_everything(airflow, client, forces, seconds)
+            revoked = Round(runs, tasks, _published(home))
+            simulator.plant([])
+            runs, tasks = _clear_the_failed_task(airflow, client, revoked, seconds)
+            renewed = Round(runs, tasks, _published(home))
+        yield World(home, simulator.tokens("facebook"), revoked, renewed)
 
 
-def _trigger_everything(airflow: airflow_home.Airflow) -> tuple[dict[str, dict[str, Any]], dict[str, list[dict[str, Any]]]]:
-    client = Client(airflow.address)
-    ingests = {"ingest_facebook": {"forces": FORCES}, "ingest_survey": {}, "ingest_signals_fediverse": {}}
+def _published(home: Home) -> Path:
+    version = current_version(home)
+    assert version is not None
+    return version
+
+
+def _clear_the_failed_task(
+    airflow: airflow_home.Airflow, client: Client, revoked: Round, seconds: float
+) -> tuple[dict[str, dict[str, Any]], Tasks]:
+    dag_id = "ingest_facebook"
+    run_id = revoked.runs[dag_id]["dag_run_id"]
+    failed = next(task for task in revoked.tasks[dag_id] if task["task_id"] == "collect" and task["state"] == "failed")
+    client.clear(dag_id, run_id, "collect", failed["map_index"])
+    run = wait_for(f"{dag_id}, cleared", airflow, lambda: _ended(client, dag_id, run_id), seconds)
+    before = revoked.runs["build_warehouse"]["dag_run_id"]
+
+    def built_again() -> dict[str, Any] | None:
+        last = _asset_triggered(client)
+        return last if last and last["dag_run_id"] != before else None
+
+    runs = {dag_id: run, "build_warehouse": wait_for("the next build", airflow, built_again, seconds)}
+    return runs, {name: client.tasks(name, each["dag_run_id"]) for name, each in runs.items()}
+
+
+def _trigger_everything(
+    airflow: airflow_home.Airflow, client: Client, forces: list[str] | None, seconds: float
+) -> tuple[dict[str, dict[str, Any]], Tasks]:
+    ingests = {"ingest_facebook": {"forces": forces}, "ingest_survey": {}, "ingest_signals_fediverse": {}}
     wanted = {*ingests, "build_warehouse"}
     wait_for("four DAGs", airflow, lambda: wanted <= {dag["dag_id"] for dag in client.get("/dags")["dags"]})
     # the daily deadline of the warehouse is taken as done: what builds it here are asset events
@@ -124,8 +195,8 @@ def _trigger_everything(airflow: airflow_home.Airflow) -> tuple[dict[str, dict[s
         client.unpause(dag_id)
     runs = {}
     for dag_id, run_id in started.items():
-        runs[dag_id] = wait_for(dag_id, airflow, lambda dag_id=dag_id, run_id=run_id: _ended(client, dag_id, run_id))
-    runs["build_warehouse"] = wait_for("build_warehouse", airflow, lambda: _asset_triggered(client))
+        runs[dag_id] = wait_for(dag_id, airflow, lambda dag_id=dag_id, run_id=run_id: _ended(client, dag_id, run_id), seconds)
+    runs["build_warehouse"] = wait_for("build_warehouse", airflow, lambda: _asset_triggered(client), seconds)
     return runs, {dag_id: client.tasks(dag_id, run["dag_run_id"]) for dag_id, run in runs.items()}
 
 
@@ -184,7 +255,7 @@ def test_files_are_collected_and_green(world: World) -> None:
 def test_the_warehouse_is_built_from_the_asset_events_and_published(world: World) -> None:
     assert world.runs["build_warehouse"]["state"] == "success"
     assert world.runs["build_warehouse"]["logical_date"] is None
-    with duckdb.connect(str(world.home.published / "warehouse.duckdb"), read_only=True) as marts:
+    with duckdb.connect(str(world.revoked.version / "warehouse.duckdb"), read_only=True) as marts:
         assert marts.execute("select as_of_date from marts.publications").fetchall()[-1] == (AS_OF,)
         followers = marts.execute(
             "select force_id, value is not null, status, gap_cause from marts.fct_metric_daily"
@@ -201,6 +272,24 @@ def test_the_warehouse_is_built_from_the_asset_events_and_published(world: World
         answers = marts.execute("select max(want_base_n) from marts.expectation_gap where force_id = 'national'").fetchall()[0][0]
         assert SURVEY_RESPONDENTS * 0.9 < answers <= SURVEY_RESPONDENTS
         assert marts.execute("select direction from marts.horizon_trends where series = 'users'").fetchall() == [("up",)]
+
+
+def test_the_token_good_again_and_its_task_cleared_the_hole_closes_with_the_next_build(world: World) -> None:
+    assert world.renewed.runs["ingest_facebook"]["state"] == "success"
+    assert set(states(world.renewed.tasks["ingest_facebook"]).values()) == {"success"}
+    tries = {
+        each["rendered_map_index"]: each["try_number"] for each in world.renewed.tasks["ingest_facebook"] if each["map_index"] >= 0
+    }
+    assert tries == {"Gwent Police": 1, "Kent Police": 1, "Surrey Police": 2}, "the others are not asked again"
+    assert world.renewed.version != world.revoked.version
+    gaps = "select force_id, cause, is_open, closed_at is not null from marts.gap_ledger where run_date = ?"
+    assert world.revoked.query(gaps, AS_OF) == [(FAILING, "expired_token", True, False)]
+    assert world.renewed.query(gaps, AS_OF) == [(FAILING, "expired_token", False, True)]
+    followers = (
+        "select status, value is not null from marts.fct_metric_daily"
+        " where metric = 'followers_end' and metric_date = ? and force_id = ?"
+    )
+    assert world.renewed.query(followers, AS_OF, FAILING) == [("ok", True)]
 
 
 def test_no_secret_in_any_file_log_or_rendered_field(world: World) -> None:

@@ -24,6 +24,12 @@ timezone({{ time_zone }}, cast({{ day }} as timestamp))
 {%- endmacro %}
 
 
+{# Whole hours between the beginning of a date in UTC and an instant, rounded down; no time zone is looked up. #}
+{% macro elapsed_hours_since_utc_midnight(instant, day) -%}
+floor((epoch_us({{ instant }}) - epoch_us(cast({{ day }} as timestamp))) / 3600000000)
+{%- endmacro %}
+
+
 {# A date some days later. #}
 {% macro plus_days(day, days) -%}
 ({{ day }} + cast({{ days }} as integer))

@@ -1,3 +1,6 @@
+-- a view: its readers each want a small part of many rows
+{{ config(materialized='view') }}
+
 with observations as (
 
     select

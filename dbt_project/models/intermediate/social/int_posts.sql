@@ -1,11 +1,28 @@
-with versions as (
+with sightings as (
 
     select
-        *,
-        row_number() over (partition by platform, post_id order by observed_at desc) as recency,
-        min(observed_at) over (partition by platform, post_id) as first_seen_at,
-        max(observed_at) over (partition by platform, post_id) as last_seen_at
+        platform,
+        post_id,
+        min(observed_at) as first_seen_at,
+        max(observed_at) as last_seen_at
     from {{ ref('stg_posts') }}
+    group by platform, post_id
+
+),
+
+-- a post as it was seen last
+versions as (
+
+    select
+        posts.*,
+        sightings.first_seen_at,
+        sightings.last_seen_at
+    from {{ ref('stg_posts') }} as posts
+    inner join sightings
+        on
+            posts.platform = sightings.platform
+            and posts.post_id = sightings.post_id
+            and posts.observed_at = sightings.last_seen_at
 
 )
 
@@ -31,4 +48,3 @@ select
     last_seen_at,
     is_simulated
 from versions
-where recency = 1

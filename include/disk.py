@@ -1,0 +1,70 @@
+"""A full disk, said once and plainly, whichever library met it first."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import inspect
+import os
+import shutil
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from include.settings import Home
+
+FULL = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "a file may not grow any more (a limit on the size of files: see ulimit -f)",
+}
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+class DiskFull(RuntimeError):
+    """There was no room to write. Names what wanted to write, where, how much is free, and what to do."""
+
+
+def says_when_full(what: str) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
+    """For functions that write under a home (their argument `home`, by default the current one): they raise DiskFull.
+
+    DuckDB and dbt tell a full disk as text only, each with an error of its own.
+    """
+
+    def decorate(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def call(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
+            try:
+                return function(*arguments, **named)
+            except Exception as error:
+                why = None if isinstance(error, DiskFull) else why_full(error)
+                if why is None:
+                    raise
+                home = signature.bind(*arguments, **named).arguments.get("home") or Home.current()
+                free = shutil.disk_usage(home.path).free / 1024**2
+                raise DiskFull(
+                    f"{why}: {what} could not write under {home.path} ({free:,.1f} MB free). What was complete before still"
+                    " stands, and nothing half-written will be read. Make room, then run it again"
+                ) from error
+
+        return call
+
+    return decorate
+
+
+def why_full(error: BaseException | None) -> str | None:
+    """In words, where an error or what led to it is that there was no room; else None."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, OSError) and error.errno in FULL:
+            return FULL[error.errno]
+        text = str(error)
+        for code, words in FULL.items():
+            if os.strerror(code) in text:
+                return words
+        error = error.__cause__ or error.__context__
+    return None

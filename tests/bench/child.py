@@ -1,0 +1,111 @@
+"""One timed piece of work in a process of its own, so that its peak memory is its own: `in_child` starts it, `main` is it."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from include.settings import PROJECT_ROOT, SEEDS, Home
+
+SCRIPT = Path(__file__).with_name("metric_daily.sql")
+THREADS = 2
+"""As in dbt_project/profiles.yml."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a child did: seconds of wall clock inside it, without its start; peak memory of the process that did the work."""
+
+    seconds: float
+    peak_mib: float
+    result: Any
+
+
+def in_child(work: str, home: Home, day: date, *arguments: str) -> Measured:
+    """Do one of WORK in a new process. Raises with what it printed where it fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.child", work, str(home.path), day.isoformat(), *arguments],
+        cwd=PROJECT_ROOT,
+        env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"{work}: {done.stdout[-4000:]}{done.stderr[-4000:]}")
+    return Measured(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def hand_written(home: Home, as_of: date, target: str) -> float:
+    """The script's rows of fct_metric_daily into a Parquet file. Returns its seconds, without the writing of that file."""
+    import duckdb
+
+    names = {"accepted": str(home.accepted), "seeds": str(SEEDS), "as_of": as_of.isoformat()}
+    script = Template(SCRIPT.read_text(encoding="utf-8")).substitute(names)
+    with duckdb.connect() as connection:
+        connection.execute(f"set threads = {THREADS}")
+        started = time.monotonic()
+        connection.execute(script)
+        seconds = time.monotonic() - started
+        connection.table("metric_daily").write_parquet(target)
+    return seconds
+
+
+def models(home: Home, as_of: date) -> dict[str, float]:
+    """fct_metric_daily and its ancestors built by dbt on a fresh build file. Seconds by model, from run_results.json."""
+    from tests.dbt.world import run_dbt
+
+    home.build_file.unlink(missing_ok=True)
+    leave_out = ("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
+    run_dbt(home, as_of, "build", *leave_out, "--select", "+fct_metric_daily")
+    results = json.loads((home.build / "target" / "run_results.json").read_text(encoding="utf-8"))["results"]
+    timed = {result["unique_id"]: result["execution_time"] for result in results}
+    return {name.split(".")[2]: seconds for name, seconds in timed.items() if name.startswith("model.")}
+
+
+def build(home: Home, as_of: date) -> dict[str, Any]:
+    """A whole build, data tests too: its stages, and the time of models and of tests by what they are."""
+    from include import warehouse
+
+    report = warehouse.build(as_of, home)
+    kinds = {"model": 0.0, "test": 0.0, "seed": 0.0}
+    for node in report.nodes:
+        kinds[node.resource_type] += node.seconds
+    slowest = sorted(report.nodes, key=lambda node: -node.seconds)[:12]
+    return {"stages": report.seconds, "kinds": kinds, "slowest": {node.name: node.seconds for node in slowest}}
+
+
+def validate(home: Home, run_date: date) -> dict[str, int]:
+    """The gate over all records of a run. Returns what became of its rows; nothing may be held back."""
+    from include.validation import validate_run
+
+    report = validate_run("facebook", run_date, home=home)
+    if report.quarantined or report.stopped:
+        raise RuntimeError(f"the gate held back {dict(report.quarantined)}, stopped {report.stopped}")
+    return {"accepted": report.accepted}
+
+
+WORK = {work.__name__: work for work in (hand_written, models, build, validate)}
+
+
+def main(arguments: list[str]) -> None:
+    work, home, day, *more = arguments
+    started = time.monotonic()
+    result = WORK[work](Home(Path(home)), date.fromisoformat(day), *more)  # type: ignore[operator]
+    seconds = time.monotonic() - started
+    # run_dbt starts a process, the others are this one
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
+    print(json.dumps({"seconds": seconds, "peak_mib": peak, "result": result}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
