@@ -42,8 +42,8 @@ serve: $(READY) ## PostgreSQL for BI on loopback, with what is published; Ctrl-C
 test: $(READY) ## all fast tests
 	@$(BIN)/python -m pytest -m "not full" -n 2 --dist loadfile $(TESTS)
 
-test-full: $(READY) ## the long tests too, their table into docs/evidence/
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+test-full: $(READY) ## the long tests too, their table into docs/evidence/test-full.md
+	@$(BIN)/python -m pytest -p tests.evidence -n 2 --dist loadfile $(TESTS)
 
 bench: $(READY) ## ratios of speed in one run, their table into docs/evidence/bench.md
 	@$(BIN)/python -m tests.bench
