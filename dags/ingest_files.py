@@ -12,7 +12,6 @@ it again; files that had been fine are not needed again.
 """
 
 from airflow.sdk import DAG, dag, get_current_context, task
-from airflow.sdk.exceptions import AirflowSkipException
 
 from extractors import SOURCES
 from extractors.base import FileSource
@@ -49,22 +48,7 @@ def ingest(source: FileSource) -> DAG:
             run_date = dag_defaults.run_date_of(context)
             print(collect_shipped(source, run_date) if source.shipped else collect_dropped(source.name, name, run_date))
 
-        @task(trigger_rule="all_done")
-        def validate() -> dict:
-            return dag_defaults.validated(source, get_current_context())
-
-        @task(outlets=[dag_defaults.accepted_asset(source)])
-        def accepted(report: dict) -> None:
-            if not any(batch["accepted"] for batch in report["batches"]):
-                raise AirflowSkipException("no row was accepted: the warehouse is not built anew")
-
-        @task(trigger_rule="all_done")
-        def all_collected(report: dict | None) -> None:
-            dag_defaults.require_all(report, get_current_context())
-
-        report = validate()
-        collect.expand(name=list_files()) >> report
-        accepted(report) >> all_collected(report)
+        dag_defaults.accept(source, collect.expand(name=list_files()))
 
     return ingest_file()
 

@@ -13,7 +13,6 @@ Run it with parameters for a day (`run_date`) or for some forces only (`forces`)
 """
 
 from airflow.sdk import DAG, dag, get_current_context, task
-from airflow.sdk.exceptions import AirflowSkipException
 
 from extractors import SOURCES
 from extractors.base import ApiSource
@@ -52,22 +51,7 @@ def ingest(source: ApiSource) -> DAG:
             context["force_name"] = names.get(force_id, force_id)  # type: ignore[typeddict-unknown-key]
             print(collect_force(source.name, force_id, dag_defaults.run_date_of(context)))
 
-        @task(trigger_rule="all_done")
-        def validate() -> dict:
-            return dag_defaults.validated(source, get_current_context())
-
-        @task(outlets=[dag_defaults.accepted_asset(source)])
-        def accepted(report: dict) -> None:
-            if not any(batch["accepted"] for batch in report["batches"]):
-                raise AirflowSkipException("no force brought a row that was accepted: the warehouse is not built anew")
-
-        @task(trigger_rule="all_done")
-        def all_collected(report: dict | None) -> None:
-            dag_defaults.require_all(report, get_current_context())
-
-        report = validate()
-        collect.expand(force_id=plan()) >> report
-        accepted(report) >> all_collected(report)
+        dag_defaults.accept(source, collect.expand(force_id=plan()))
 
     return ingest_platform()
 

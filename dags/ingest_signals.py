@@ -11,7 +11,6 @@ Run it with the parameter `run_date` to collect what was there up to a day. A co
 """
 
 from airflow.sdk import DAG, dag, get_current_context, task
-from airflow.sdk.exceptions import AirflowSkipException
 
 from extractors import SOURCES
 from extractors.base import SignalSource
@@ -39,22 +38,7 @@ def ingest(source: SignalSource) -> DAG:
 
             print(collect_signals(source.name, dag_defaults.run_date_of(get_current_context())))
 
-        @task(trigger_rule="all_done")
-        def validate() -> dict:
-            return dag_defaults.validated(source, get_current_context())
-
-        @task(outlets=[dag_defaults.accepted_asset(source)])
-        def accepted(report: dict) -> None:
-            if not any(batch["accepted"] for batch in report["batches"]):
-                raise AirflowSkipException("no row was accepted: the warehouse is not built anew")
-
-        @task(trigger_rule="all_done")
-        def all_collected(report: dict | None) -> None:
-            dag_defaults.require_all(report, get_current_context())
-
-        report = validate()
-        collect() >> report
-        accepted(report) >> all_collected(report)
+        dag_defaults.accept(source, collect())
 
     return ingest_signals()
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import Asset, ExceptionRetryPolicy, Param, RetryAction, RetryRule
+from airflow.sdk import Asset, ExceptionRetryPolicy, Param, RetryAction, RetryRule, get_current_context, task
 from airflow.sdk.definitions.retry_policy import RetryDecision
 from airflow.sdk.exceptions import AirflowSkipException
 
@@ -43,6 +43,7 @@ NEVER_RETRIED: list[type[BaseException] | str] = [
     BadFile,
     RunFailed,
     "include.credentials.CredentialsMissing",
+    "include.disk.DiskFull",
     "include.publish.GateClosed",
     "include.publish.NothingBuilt",
     "include.registry.RegistryError",
@@ -135,6 +136,30 @@ def as_of_date(context: Mapping[str, Any]) -> date:
         raise AirflowSkipException("nothing has been accepted yet: there is nothing to build")
     moment: datetime | None = context.get("logical_date")
     return newest if moment is None else moment.astimezone(LONDON).date()
+
+
+def accept(source: Source, collected: Any) -> None:
+    """What every ingest ends with, wired behind its collection: validate → the accepted asset → all_collected.
+
+    validate and all_collected run whatever became of the collection; the asset is told only when a row was accepted.
+    """
+
+    @task(trigger_rule="all_done")
+    def validate() -> dict[str, Any]:
+        return validated(source, get_current_context())
+
+    @task(outlets=[accepted_asset(source)])
+    def accepted(report: dict[str, Any]) -> None:
+        if not any(batch["accepted"] for batch in report["batches"]):
+            raise AirflowSkipException("no row was accepted: the warehouse is not built anew")
+
+    @task(trigger_rule="all_done")
+    def all_collected(report: dict[str, Any] | None) -> None:
+        require_all(report, get_current_context())
+
+    report: Any = validate()
+    collected >> report
+    accepted(report) >> all_collected(report)
 
 
 def validated(source: Source, context: Mapping[str, Any]) -> dict[str, Any]:
