@@ -1,7 +1,7 @@
 """What the gate held back, as rows of the ledger: a number that did not come through is a hole like any other.
 
 Kind `collection`, cause `quarantined`: one row per quarantined observation or post, by the field (subject) and object it is
-about; one row for each account, subject `*`, where the whole batch was stopped. They are recorded a moment after the rest of
+about, or per open series; where the whole batch was stopped, one row for each account, subject `*`, or for each series. They are recorded a moment after the rest of
 their ingest, and so are its latest attempt. When they pass the gate later (include/release.py), the holes are closed.
 """
 
@@ -20,7 +20,7 @@ from include.settings import run_instant
 
 QUARANTINED = "quarantined"
 MOMENT = timedelta(microseconds=1)
-HELD_KINDS = ("post", "observation")
+HELD_KINDS = ("post", "observation", "signal")
 
 Identity = tuple[str | None, str | None, str | None, str]
 """account_id, object_type, object_id, subject."""
@@ -41,7 +41,8 @@ def with_held_back(
     recorded_at: datetime = max(times, default=common["observed_at"] or run_instant(common["run_date"])) + MOMENT
     own = list(dict.fromkeys([row["account_id"] for row in rows if row["account_id"]] or accounts))
     known = {_identity(row): row for row in rows if row["cause"] == QUARANTINED}
-    found = _stopped(own, stopped) if stopped else _held(own, held)
+    series = list(dict.fromkeys(row["subject"] for row in rows if row["account_id"] is None))
+    found = _stopped(own, series, stopped) if stopped else _held(own, held)
     added = [
         {**common, **hole, "outcome": "gap", "cause": QUARANTINED, "recorded_at": recorded_at}
         for identity, hole in found.items()
@@ -67,10 +68,17 @@ def _is_closed(rows: list[dict[str, Any]], hole: Mapping[str, Any]) -> bool:
     )
 
 
-def _stopped(accounts: list[str], reason: str) -> dict[Identity, dict[str, Any]]:
+def _stopped(accounts: list[str], series: list[str], reason: str) -> dict[Identity, dict[str, Any]]:
+    whole: list[tuple[str | None, str]] = [*((account_id, "*") for account_id in accounts), *((None, each) for each in series)]
     return {
-        (account_id, None, None, "*"): {"account_id": account_id, "subject": "*", "detail": f"the batch was stopped: {reason}"}
-        for account_id in accounts
+        (account_id, None, None, subject): {
+            "account_id": account_id,
+            "object_type": None,
+            "object_id": None,
+            "subject": subject,
+            "detail": f"the batch was stopped: {reason}",
+        }
+        for account_id, subject in whole
     }
 
 
@@ -90,6 +98,9 @@ def _held(accounts: list[str], held: Mapping[str, Iterable[Mapping[str, Any]]]) 
 
 
 def _hole(kind: str, row: Mapping[str, Any], accounts: list[str]) -> dict[str, Any] | None:
+    if kind == "signal":
+        subject = f"{row['channel']}/{row['series']}" if row["channel"] and row["series"] else f"unnamed series: {row['position']}"
+        return {"account_id": None, "object_type": None, "object_id": None, "subject": subject}
     # a row that names no account of the batch lay in an answer about one of its accounts: which one, it does not say
     account_id = row["account_id"] if row["account_id"] in accounts else next(iter(accounts), None)
     if account_id is None:

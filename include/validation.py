@@ -379,22 +379,23 @@ def _merge_ledger(
 def _attempts(
     ingest: Ingest, stopped: str | None, held: dict[str, pa.Table], source: str, run_date: date, registry: Registry
 ) -> pa.Table:
-    """An ingest's rows of kind `collection`, and what the gate held back. Files have no accounts, and no such rows."""
+    """An ingest's rows of kind `collection`, and what the gate held back. Files have no such rows; open series no accounts."""
     rows = ingest.tables.get("collection", LEDGER_KINDS["collection"].record_schema.empty_table())
     platform = ingest.manifest.get("platform")
-    if platform is None:
+    if platform is None and not rows.num_rows:
         return rows
     common = {
         "source": source,
         "platform": platform,
-        "force_id": ingest.batch,
+        "force_id": ingest.batch if platform is not None else None,
         "run_date": run_date,
         "ingest_id": ingest.ingest_id,
         "observed_at": _last_observed(ingest, run_date),
         "is_simulated": ingest.manifest.get("is_simulated"),
     }
     own = {kind: held[kind].filter(pc.equal(held[kind].column("ingest_id"), ingest.ingest_id)).to_pylist() for kind in HELD_KINDS}
-    accounts = [each.account_id for each in registry.open_accounts(platform, run_date) if each.force_id == ingest.batch]
+    open_accounts = registry.open_accounts(platform, run_date) if platform is not None else ()
+    accounts = [each.account_id for each in open_accounts if each.force_id == ingest.batch]
     return with_held_back(rows, own, common, accounts, stopped)
 
 

@@ -285,6 +285,31 @@ def test_every_account_of_a_stopped_batch_is_a_hole(home: Home) -> None:
     assert list(report.stopped) == ["gwent"]
 
 
+def of_series(outcome_of: str) -> dict[str, Any]:
+    blank = dict.fromkeys(("platform", "force_id", "account_id"))
+    return {**gap(outcome_of, None), **blank, "source": "signals_fediverse", "cause": None, "outcome": "collected"}
+
+
+def test_a_quarantined_period_is_a_hole_of_its_series_and_of_no_account(home: Home) -> None:
+    rows = {"signal": [*good("signal", 6), {**good_row("signal", 7), "value": -3}]}
+    both = [of_series("fediverse/users"), of_series("fediverse/instances")]
+    write_ingest(home, rows, batch="signals", collection=both)
+    run(home, "signals_fediverse")
+    assert ledger(home) == {(None, None, "fediverse/users"): "quarantined", (None, None, "fediverse/instances"): None}
+    held = [row for row in accepted.read("collection", home).to_pylist() if row["cause"] == "quarantined"]
+    assert [(row["account_id"], row["force_id"], row["detail"]) for row in held] == [(None, None, "value_below_zero")]
+
+
+def test_every_series_of_a_stopped_batch_is_a_hole(home: Home) -> None:
+    both = [of_series("fediverse/users"), of_series("fediverse/instances")]
+    write_ingest(home, {"signal": good("signal", 6)}, batch="signals", collection=both, landed={"signal": 9})
+    run(home, "signals_fediverse")
+    assert set(ledger(home).items()) == {
+        ((None, None, "fediverse/users"), "quarantined"),
+        ((None, None, "fediverse/instances"), "quarantined"),
+    }
+
+
 def test_a_clean_ingest_of_the_same_run_closes_them(home: Home) -> None:
     bad = {"observation": [*good("observation", 4), {**good_row("observation", 9), "value": -1}]}
     write_ingest(home, bad, collection=[gap("*", None)])
