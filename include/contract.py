@@ -60,6 +60,7 @@ TABLES: tuple[ContractTable, ...] = (
             "objective": PLATFORM,
             "campaign": PLATFORM,
             **dict.fromkeys(("reposts", "quotes", "saves"), "not every platform has them"),
+            "followers_at_posting": "on the first day every post is older than the first count",
             "impressions_legacy": "a closed series",
             "latest_impressions_legacy": "a closed series",
             **dict.fromkeys(
