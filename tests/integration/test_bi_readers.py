@@ -22,6 +22,7 @@ import duckdb
 import pandas as pd
 import pytest
 import sqlalchemy
+import yaml
 
 from include import bi, contract
 from include.bi.connection import PUBLISHER, READER, passfile
@@ -97,6 +98,11 @@ def test_every_tool_reads_every_table(stores: Stores) -> None:
             found[name] = cursor.fetch_arrow_table().num_rows
     assert found == expected
 
+    with duckdb.connect() as reader:
+        parquet = {name: reader.read_parquet(f"{stores.home.published}/parquet/{name}/*.parquet") for name in tables}
+        assert {name: len(relation) for name, relation in parquet.items()} == expected
+        assert {name: relation.columns for name, relation in parquet.items()} == columns
+
     with duckdb.connect(config={"extension_directory": str(stores.extensions)}) as reader:
         reader.execute(how["DuckDB"].replace("load postgres;", "load postgres_scanner;"))
         assert {name: len(reader.table(f"bi.marts.{name}").fetchall()) for name in tables} == expected
@@ -118,6 +124,16 @@ def test_every_tool_reads_every_table(stores: Stores) -> None:
     assert "store.dim_force" in described
     listed = subprocess.run([*psql, stores.dsn, "-c", r"\dv+ marts.*"], capture_output=True, text=True, check=True).stdout
     assert "Grain: made up. It's hmicfrs_metrics." in listed
+
+
+def test_dbt_names_every_reader_and_all_that_he_reads() -> None:
+    """The exposures. `publications` is no model: publication writes it."""
+    path = PROJECT_ROOT / "dbt_project" / "models"
+    exposures = [each for file in path.rglob("exposures.yml") for each in yaml.safe_load(file.read_text())["exposures"]]
+    labels = " ".join(each["label"] for each in exposures)
+    assert [tool for tool in recipes("127.0.0.1", 1, Path("a"), Path("b")) if tool not in labels] == []
+    for each in exposures:
+        assert set(each["depends_on"]) == {f"ref('{table.name}')" for table in contract.TABLES}, each["name"]
 
 
 def _psql(stores: Stores) -> list[str]:
