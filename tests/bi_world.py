@@ -46,8 +46,11 @@ def planted_column(table: str) -> str:
     return next(name for name, kind in columns()[table].items() if kind in PLANTABLE and name not in keys)
 
 
-def build(home: Home, number: int, base_rows: int = BASE_ROWS) -> None:
-    """A finished build file as of AS_OF, fit for the publish gates."""
+def build(home: Home, number: int, base_rows: int = BASE_ROWS, *, is_shaped: bool = False) -> None:
+    """A finished build file as of AS_OF, fit for the publish gates.
+
+    is_shaped: dimensions of 43 rows, and as many different metrics, platforms, months and so on as real marts have.
+    """
     home.build.mkdir(parents=True, exist_ok=True)
     home.build_file.unlink(missing_ok=True)
     ids = registry.current().force_ids
@@ -55,11 +58,13 @@ def build(home: Home, number: int, base_rows: int = BASE_ROWS) -> None:
     with duckdb.connect(str(home.build_file)) as connection:
         connection.execute("create schema marts")
         for table in contract.TABLES:
-            values = {name: _value(table, name, kind, number) for name, kind in columns()[table.name].items()}
+            shaped = SHAPE if is_shaped else {}
+            values = {name: shaped.get(name) or _value(table, name, kind, number) for name, kind in columns()[table.name].items()}
+            rows = len(ids) if is_shaped and table.name.startswith("dim_") else base_rows + number
             listed = ", ".join(f'cast({value} as {columns()[table.name][name]}) as "{name}"' for name, value in values.items())
             connection.execute(
                 f"create table marts.{table.name} as select {listed} "
-                f"from range({base_rows + number}) as numbers(n) join forces on place = n % {len(ids)}"
+                f"from range({rows}) as numbers(n) join forces on place = n % {len(ids)}"
             )
             connection.execute(f"comment on table marts.{table.name} is 'Grain: made up. It''s {table.name}.'")
             for name in values:
@@ -67,6 +72,19 @@ def build(home: Home, number: int, base_rows: int = BASE_ROWS) -> None:
         connection.execute("create schema provenance")
         connection.execute("create table provenance.ingests as select 'id-1' as ingest_id")
         connection.execute(f"create table provenance.build as select date '{AS_OF}' as as_of")
+
+
+SHAPE = {
+    "metric": "'metric ' || n // 43 % 20",
+    "platform": "'platform ' || n // 860 % 8",
+    "month": f"date '{AS_OF.replace(day=1)}' - n // 6880 * interval 1 month",
+    "published_month": f"date '{AS_OF.replace(day=1)}' - n // 6880 * interval 1 month",
+    "metric_date": f"date '{AS_OF}' - (n // 6880)::integer",
+    "region": "'region ' || n % 10",
+    "category_code": "'category ' || n // 43 % 10",
+    "cause": "'cause ' || n % 6",
+}
+"""43 forces × 20 metrics × 8 platforms, then the next month or day."""
 
 
 def _value(table: contract.ContractTable, name: str, kind: str, number: int) -> str:

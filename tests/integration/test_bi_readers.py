@@ -7,12 +7,11 @@ import math
 import os
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
@@ -23,6 +22,7 @@ import duckdb
 import pandas as pd
 import pytest
 import sqlalchemy
+import yaml
 
 from include import bi, contract
 from include.bi.connection import PUBLISHER, READER, passfile
@@ -98,6 +98,11 @@ def test_every_tool_reads_every_table(stores: Stores) -> None:
             found[name] = cursor.fetch_arrow_table().num_rows
     assert found == expected
 
+    with duckdb.connect() as reader:
+        parquet = {name: reader.read_parquet(f"{stores.home.published}/parquet/{name}/*.parquet") for name in tables}
+        assert {name: len(relation) for name, relation in parquet.items()} == expected
+        assert {name: relation.columns for name, relation in parquet.items()} == columns
+
     with duckdb.connect(config={"extension_directory": str(stores.extensions)}) as reader:
         reader.execute(how["DuckDB"].replace("load postgres;", "load postgres_scanner;"))
         assert {name: len(reader.table(f"bi.marts.{name}").fetchall()) for name in tables} == expected
@@ -119,6 +124,16 @@ def test_every_tool_reads_every_table(stores: Stores) -> None:
     assert "store.dim_force" in described
     listed = subprocess.run([*psql, stores.dsn, "-c", r"\dv+ marts.*"], capture_output=True, text=True, check=True).stdout
     assert "Grain: made up. It's hmicfrs_metrics." in listed
+
+
+def test_dbt_names_every_reader_and_all_that_he_reads() -> None:
+    """The exposures. `publications` is no model: publication writes it."""
+    path = PROJECT_ROOT / "dbt_project" / "models"
+    exposures = [each for file in path.rglob("exposures.yml") for each in yaml.safe_load(file.read_text())["exposures"]]
+    labels = " ".join(each["label"] for each in exposures)
+    assert [tool for tool in recipes("127.0.0.1", 1, Path("a"), Path("b")) if tool not in labels] == []
+    for each in exposures:
+        assert set(each["depends_on"]) == {f"ref('{table.name}')" for table in contract.TABLES}, each["name"]
 
 
 def _psql(stores: Stores) -> list[str]:
@@ -195,6 +210,7 @@ def test_every_statement_sees_one_publication_and_every_repeatable_read_transact
     assert sum(each["readers"] for each in results) == postgres_readers + duckdb_readers
     assert len(results[0]["publications"]) >= publications // 2, "the readers were there while publications went on"
     assert results[0]["transactions"] >= postgres_readers
+    assert results[0]["moved_on"] > 0, "publications were switched amid transactions, so REPEATABLE READ was put to the test"
     assert len({number for each in results[1:] for number in each["publications"]}) > 1
     assert stores.ids() == (current_version(stores.home).name,) * 2  # type: ignore[union-attr]
 
@@ -331,47 +347,69 @@ def _p95(times: list[float]) -> float:
     return sorted(times)[math.ceil(0.95 * len(times)) - 1] * 1000
 
 
-def _timed(dsn: str, until: threading.Event, least: int) -> dict[str, list[float]]:
+def _timed(dsn: str, least: int, publishing: threading.Event, ended: threading.Event) -> dict[str, list[float]]:
+    """Seconds of each query, asked round after round until `ended`. Only those count that began while `publishing`."""
     import psycopg
 
     times: dict[str, list[float]] = {name: [] for name in bi_readers.usual_queries()}
     with psycopg.connect(dsn, autocommit=True) as connection:
         rounds = 0
-        while rounds < least or not until.is_set():
+        while rounds < least or not ended.is_set():
             rounds += 1
             for name, query in bi_readers.usual_queries().items():
-                started = time.perf_counter()
-                connection.execute(query).fetchall()  # type: ignore[call-overload]
-                times[name].append(time.perf_counter() - started)
+                counts, started = publishing.is_set(), time.perf_counter()
+                rows = connection.execute(query).fetchall()  # type: ignore[call-overload]
+                if counts:
+                    times[name].append(time.perf_counter() - started)
+                assert rows, f"{name}: a query that finds nothing takes no time"
     return times
 
 
 @pytest.mark.parametrize(
     ("base_rows", "rounds", "publications"),
     [
-        pytest.param(500, 5, 2, id="small"),
-        pytest.param(100_000, 40, 4, id="full", marks=[pytest.mark.full, pytest.mark.timeout(1800)]),
+        pytest.param(2_000, 20, 2, id="small"),
+        pytest.param(100_000, 100, 2, id="full", marks=[pytest.mark.full, pytest.mark.timeout(1800)]),
     ],
 )
 def test_the_usual_queries_with_and_without_a_publication_going_on(
-    stores: Stores, base_rows: int, rounds: int, publications: int
+    stores: Stores, record_property: Callable[[str, object], None], base_rows: int, rounds: int, publications: int
 ) -> None:
-    stores.publish(1, base_rows)
-    stores.publish(2, base_rows)
-    ended = threading.Event()
+    """One reader asks without pause. He and the publisher share one Python process here: the second figure is the worse for it.
+
+    Timed during 2 publications of 100,000 rows a table, not more: with 4 it did not end in 10 minutes beside other work on 2 cores.
+    """
+
+    def publish_next(number: int) -> None:
+        bi_world.build(stores.home, number, base_rows, is_shaped=True)
+        publishing.set()
+        publish(bi_world.AS_OF, stores.home)
+        publishing.clear()
+
+    publishing, ended = threading.Event(), threading.Event()
+    for number in (1, 2):
+        publish_next(number)
+    publishing.set()
     ended.set()
-    _timed(stores.dsn, ended, 1)  # warm
-    quiet = _timed(stores.dsn, ended, rounds)
+    _timed(stores.dsn, 1, publishing, ended)  # warm
+    quiet = _timed(stores.dsn, rounds, publishing, ended)
+    publishing.clear()
     ended.clear()
     with ThreadPoolExecutor(1) as pool:
-        timing = pool.submit(_timed, stores.dsn, ended, rounds)
-        for number in range(3, publications + 3):
-            stores.publish(number, base_rows)
-        ended.set()
+        timing = pool.submit(_timed, stores.dsn, 0, publishing, ended)
+        try:
+            for number in range(3, publications + 3):
+                publish_next(number)
+        finally:
+            ended.set()
         busy = timing.result()
-    print(f"\np95 of ten usual queries, {base_rows:,} rows a table{'':<18}{'quiet ms':>10}{'publishing ms':>15}")
+    asked = [min(len(each) for each in times.values()) for times in (quiet, busy)]
+    print(f"\np95 in ms, {base_rows:,} rows a table; each query asked {asked[0]} times in quiet, {asked[1]} during {publications}")
+    print(f"publications{'':<50}{'quiet':>10}{'publishing':>15}")
     for name in quiet:
         print(f"  {name:<60}{_p95(quiet[name]):>10.1f}{_p95(busy[name]):>15.1f}")
+        record_property(f"p95 ms of {name}, quiet and publishing", [round(_p95(times[name]), 1) for times in (quiet, busy)])
     everything = [list(chain.from_iterable(times.values())) for times in (quiet, busy)]
     print(f"  {'all':<60}{_p95(everything[0]):>10.1f}{_p95(everything[1]):>15.1f}")
-    assert statistics.median(everything[1]) < 20 * statistics.median(everything[0]) + 1, "no query waits for a publication"
+    assert asked[1] >= 20, "enough for a p95"
+    assert _p95(everything[1]) < 20 * _p95(everything[0]) + 1000, "no query waits for a publication"
