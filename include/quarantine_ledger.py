@@ -1,8 +1,9 @@
 """What the gate held back, as rows of the ledger: a number that did not come through is a hole like any other.
 
 Kind `collection`, cause `quarantined`: one row per quarantined observation or post, by the field (subject) and object it is
-about, or per open series; where the whole batch was stopped, one row for each account, subject `*`, or for each series. They are recorded a moment after the rest of
-their ingest, and so are its latest attempt. When they pass the gate later (include/release.py), the holes are closed.
+about, or per open series; where the whole batch was stopped, one row for each account, subject `*`, or for each series. They
+are recorded a moment after the rest of their ingest, and so are its latest attempt. When they pass the gate later
+(include/release.py), the holes are closed.
 """
 
 from __future__ import annotations
