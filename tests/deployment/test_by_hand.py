@@ -39,7 +39,7 @@ QUERIES = (
 )
 AIRFLOW_RUNS = "select dag_id, run_type, state, count(*) from dag_run group by 1, 2, 3 order by 1, 2, 3"
 
-pytestmark = [pytest.mark.full, pytest.mark.airflow, pytest.mark.timeout(1200), pytest.mark.xdist_group("deployment")]
+pytestmark = [pytest.mark.full, pytest.mark.airflow, pytest.mark.timeout(1200)]
 Found = TypeVar("Found")
 
 

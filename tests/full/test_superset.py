@@ -16,7 +16,7 @@ from tests.full import superset
 from tests.full.superset import FOLLOWERS
 from tests.integration.worlds import run_world
 
-pytestmark = [pytest.mark.full, pytest.mark.timeout(1800), pytest.mark.xdist_group("bi_postgres")]
+pytestmark = [pytest.mark.full, pytest.mark.timeout(1800)]
 
 
 def test_superset_lists_the_views_with_comments_and_draws_a_chart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

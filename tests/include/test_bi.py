@@ -33,8 +33,6 @@ from include.bi.recipes import recipes
 from include.bi.server import EmbeddedPostgres, ServerNotStarted
 from tests import bi_world
 
-pytestmark = pytest.mark.xdist_group("bi_postgres")
-
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[EmbeddedPostgres]:

@@ -33,8 +33,6 @@ from include.settings import PROJECT_ROOT, Home
 from tests import bi_world
 from tests.integration import bi_readers
 
-pytestmark = pytest.mark.xdist_group("bi_postgres")
-
 
 @dataclass(frozen=True)
 class Stores:
