@@ -79,6 +79,7 @@ class _Parsed:
     dropped: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
 
+@says_when_full("collection")
 def plan(source: str, run_date: date, forces: Iterable[str] | None = None, home: Home | None = None) -> list[str]:
     """Write down what a run means to collect, before it asks anything. forces: only these; by default all with open accounts.
 

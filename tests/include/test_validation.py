@@ -659,3 +659,17 @@ def test_data_docs_keep_one_page_for_each_run_date_and_suite(home: Home) -> None
         page = Path(str(run(home, "signals_fediverse", data_docs=True).data_docs))
     site = page.parent / "uncommitted" / "data_docs" / "local_site"
     assert len(list((site / "validations").rglob("*.html"))) == 2  # of the kind, and of the batches
+
+
+@pytest.mark.parametrize(
+    "left_half", ["great_expectations.yml", "validation_definitions/*.json", "uncommitted/validations/**/*.json"]
+)
+def test_data_docs_begin_anew_where_a_killed_process_left_half_a_file(home: Home, left_half: str) -> None:
+    for run_date in (RUN_DATE - timedelta(days=1), RUN_DATE):
+        write_ingest(home, {"signal": good("signal", 3, run_date=run_date)}, batch="x.csv", run_date=run_date)
+        report = validate_run("signals_fediverse", run_date, data_docs=True, home=home)
+        broken = min(home.data_docs.glob(left_half))
+        broken.write_bytes(broken.read_bytes()[:99])
+    assert report.accepted == 3
+    assert RUN_DATE.isoformat() in Path(str(report.data_docs)).read_text()
+    assert not list(home.records.rglob("*.parquet")), "the validation came to its end"

@@ -1,32 +1,25 @@
-"""A small world, carried to the point before each stage once: three of 43 forces, two weekly run dates, survey and fediverse.
+"""A small world, carried to the point before each stage once: three of 43 forces, two weekly run dates, survey and open series.
 
 The first date is collected, built and published: the publication that stands while the second date goes wrong.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from unittest.mock import patch
 
 import duckdb
 import pandas as pd
 
-from include.collect import collect_force, plan
 from include.contract import TABLES
-from include.inbox import collect_dropped, collect_shipped
-from include.publish import publish
 from include.run import simulated_connections
 from include.settings import Home, run_instant
 from include.simulator.process import SimulatorProcess
 from include.simulator.survey import write_survey_export
-from include.validation import validate_run
-from include.warehouse import build
-from tests.integration.faults.stages import AS_OF, FORCES, SOURCE, STAGES, WEEK_BEFORE, run_well
+from tests.integration.faults.stages import AS_OF, DROPPED, FORCES, STAGES, WEEK_BEFORE, run_well
 from tests.integration.worlds import drawn_seed
 
 RESPONDENTS = 3000
@@ -54,44 +47,28 @@ class SmallWorld:
 
 
 @contextmanager
-def small_world(folder: Path) -> Iterator[SmallWorld]:
+def small_world(folder: Path, dbt_tests: bool = False) -> Iterator[SmallWorld]:
+    """dbt_tests: builds run dbt's tests too."""
     seed = drawn_seed()
     working = Home(folder / "working")
-    secrets = {"INSIGHT_SECRETS": str(folder / "secrets"), "INSIGHT_HOME": str(working.path)}
+    export = working.inbox / "survey" / DROPPED
+    export.parent.mkdir(parents=True)
+    write_survey_export(export, seed, "2026-autumn", RESPONDENTS)
     with SimulatorProcess(seed=seed, forces=FORCES) as simulator:
-        environment = {**secrets, **simulated_connections(simulator)}
-        world = SmallWorld(folder, seed, simulator, environment)
-        with patch.dict(os.environ, environment):
-            _first_date(working, simulator, seed)
-            simulator.set_clock(run_instant(AS_OF))
-            plan(SOURCE, AS_OF)
+        secrets = {"INSIGHT_SECRETS": str(folder / "secrets")} | ({"DBT_TESTS": "1"} if dbt_tests else {})
+        world = SmallWorld(folder, seed, simulator, {**secrets, **simulated_connections(simulator)})
+        simulator.set_clock(run_instant(WEEK_BEFORE))
+        run_well("week_before", working, world.environment)
+        simulator.set_clock(run_instant(AS_OF))
+        run_well("plan", working, world.environment)
         for stage in STAGES:
             world.before[stage] = Home(shutil.copytree(working.path, folder / f"before_{stage}", symlinks=True))
-            ended = run_well(stage, working, environment)
+            ended = run_well(stage, working, world.environment)
+            assert stage != "extract" or ended.result == [], ended.result
             world.seconds[stage], world.calls[stage] = ended.seconds, ended.calls
         shutil.copytree(working.path, world.done.path, symlinks=True)
         print("an undisturbed stage takes", ", ".join(f"{name} {seconds:.1f} s" for name, seconds in world.seconds.items()))
         yield world
-
-
-def _first_date(home: Home, simulator: SimulatorProcess, seed: int) -> None:
-    """All 43 forces are planned and three collected: a publication wants every force, and has a gap for those without figures."""
-    simulator.set_clock(run_instant(WEEK_BEFORE))
-    plan(SOURCE, WEEK_BEFORE)
-    for force_id in FORCES:
-        collect_force(SOURCE, force_id, WEEK_BEFORE)
-    validate_run(SOURCE, WEEK_BEFORE)
-    export = home.inbox / "survey" / "survey_2026-autumn.csv"
-    export.parent.mkdir(parents=True)
-    write_survey_export(export, seed, "2026-autumn", RESPONDENTS)
-    collect_dropped("survey", export.name, WEEK_BEFORE)
-    validate_run("survey", WEEK_BEFORE)
-    from extractors import source
-
-    collect_shipped(source("signals_fediverse"), WEEK_BEFORE)  # type: ignore[arg-type]
-    validate_run("signals_fediverse", WEEK_BEFORE)
-    build(WEEK_BEFORE)
-    publish(WEEK_BEFORE)
 
 
 # --- what two homes are compared by ---
