@@ -1,8 +1,8 @@
 -- fct_metric_daily by hand: one script from accepted Parquet and the seeds to the mart's rows, for comparison with the models.
 -- Placeholders: $accepted and $seeds (folders), $as_of (a date). Leaves the temporary table metric_daily.
--- It relies on what an author can know of the data at hand: an answer that was accepted twice says the same both times, no batch
--- was stopped, and no post was held back. Observations are read three times, each time only what is wanted, and what is of a post
--- is brought together by the name of the number before the map is looked at.
+-- It relies on what an author can know of the data at hand: a post belongs to one account, an ingest that came again holds all
+-- that it held before, no batch was stopped, and no post was held back. What is of a post is brought together by the name of the
+-- number before the map is looked at, so that few rows meet the map.
 set timezone = 'UTC';
 set preserve_insertion_order = false;
 set variable known_until = timezone('Europe/London', (date '$as_of' + 1)::timestamp) + interval 12 hour;
@@ -52,7 +52,8 @@ window by_metric as (partition by platform, metric order by metric_version);
 -- what was planned, and the holes
 
 create temp table plan as
-select platform, account_id, run_date, min(force_id) as force_id, min(planned_at) as planned_at, bool_or(is_simulated) as is_simulated
+select platform, account_id, run_date, min(force_id) as force_id, min(planned_at) as planned_at,
+    bool_or(is_simulated) as is_simulated
 from read_parquet('$accepted/plan/*/*.parquet')
 where run_date <= date '$as_of'
 group by all;
@@ -78,7 +79,9 @@ with holes as (
     from holes as h
     join attempts as a
         on h.platform = a.platform and h.account_id = a.account_id and h.run_date = a.run_date and h.last_attempt_n < a.attempt_n
-        and a.outcome = 'collected' and (h.subject = '*' or a.subject = h.subject and coalesce(a.object_id, h.object_id, '') = coalesce(h.object_id, '')
+        and a.outcome = 'collected'
+        and (h.subject = '*' or a.subject = h.subject
+            and coalesce(a.object_id, h.object_id, '') = coalesce(h.object_id, '')
             and (h.object_type is null or coalesce(a.object_type, h.object_type) = h.object_type))
     group by all
 )
@@ -95,6 +98,15 @@ from plan anti join attempts using (platform, account_id, run_date);
 create temp view holes_of_accounts as
 select * from gaps where closed_at is null and coalesce(object_type, 'account') = 'account';
 
+-- of two ingests that answer for one instant the newest run's counts, by name where runs are equal
+create temp table overruled as
+select account_id, observed_at, ingest_id
+from (
+    select distinct platform, account_id, observed_at, run_date, ingest_id from read_parquet('$accepted/observation/*/*.parquet')
+    where run_date <= date '$as_of' and observed_at < getvariable('known_until')
+)
+qualify row_number() over (partition by platform, account_id, observed_at order by run_date desc, ingest_id desc) > 1;
+
 -- numbers of accounts
 
 create temp view observed as
@@ -110,8 +122,9 @@ from read_parquet('$accepted/observation/*/*.parquet') as o
 join metric_map as m
     on o.platform = m.platform and o.object_type = m.object_type and o.source_field = m.source_field and o.period = m.period
     and coalesce(o.breakdown, '') = coalesce(m.breakdown, '') and coalesce(o.breakdown_value, '') = coalesce(m.breakdown_value, '')
+left join overruled as g on o.ingest_id = g.ingest_id and o.observed_at = g.observed_at and o.account_id = g.account_id
 where o.run_date <= date '$as_of' and o.observed_at < getvariable('known_until') and o.value is not null
-    and asked_on between m.valid_from and m.valid_until;
+    and g.ingest_id is null and asked_on between m.valid_from and m.valid_until;
 
 create temp table snapshots as
 select platform, account_id, metric, metric_version, asked_on as metric_date, arg_max(value, observed_at) as value,
@@ -122,17 +135,24 @@ where object_type = 'account' and period = 'snapshot'
 group by all;
 
 create temp table account_days as
-with settled as (
-    select o.*, timezone(coalesce(o.day_tz, p.day_tz), (metric_date + 1)::timestamp) + to_hours(p.reporting_lag_hours) as settled_from
+with aged as (
+    select o.* exclude (day_tz), coalesce(o.day_tz, p.day_tz) as day_tz, p.reporting_lag_hours,
+        (epoch_us(o.observed_at) - epoch_us((o.metric_date + 1)::timestamp)) / 3600000000 - p.reporting_lag_hours as hours
     from observed as o join platforms as p using (platform)
     where object_type = 'account' and period = 'day'
+), settled as (
+    select *,
+        -- midnight lies from 14 hours before UTC's to 12 after it
+        case when hours >= 12 then true when hours < -14 then false
+            else observed_at >= timezone(day_tz, (metric_date + 1)::timestamp) + to_hours(reporting_lag_hours) end as is_settled
+    from aged
 )
 select platform, account_id, metric, metric_version, metric_date, arg_max(value, observed_at) as value,
     arg_max(force_id, observed_at) as force_id, arg_max(source_field, observed_at) as source_field,
     arg_max(day_tz, observed_at) as day_tz, arg_max(is_simulated, observed_at) as is_simulated,
-    arg_max(settled_from, observed_at) as settled_from,
-    coalesce(min(value) filter (where observed_at >= settled_from) <> arg_max(value, observed_at)
-        or max(value) filter (where observed_at >= settled_from) <> arg_max(value, observed_at), false) as is_revised,
+    timezone(arg_max(day_tz, observed_at), (metric_date + 1)::timestamp) + to_hours(any_value(reporting_lag_hours)) as settled_from,
+    coalesce(min(value) filter (where is_settled) <> arg_max(value, observed_at)
+        or max(value) filter (where is_settled) <> arg_max(value, observed_at), false) as is_revised,
     max(observed_at) as observed_at
 from settled
 group by platform, account_id, metric, metric_version, metric_date;
@@ -156,7 +176,8 @@ select p.platform, p.account_id, p.force_id, m.metric, m.metric_version, p.run_d
     coalesce(arg_max(g.cause, g.last_seen_at), 'not_collected') as gap_cause
 from plan as p
 join metric_map as m
-    on p.platform = m.platform and m.object_type = 'account' and m.period = 'snapshot' and p.run_date between m.valid_from and m.valid_until
+    on p.platform = m.platform and m.object_type = 'account' and m.period = 'snapshot'
+    and p.run_date between m.valid_from and m.valid_until
 anti join snapshots as s
     on p.platform = s.platform and p.account_id = s.account_id and p.run_date = s.metric_date
     and m.metric = s.metric and m.metric_version = s.metric_version
@@ -171,7 +192,9 @@ select platform, post_id, arg_max(force_id, observed_at) as force_id, arg_max(ac
     arg_max(published_at, observed_at) as published_at, arg_max(kind, observed_at) as kind,
     arg_max(is_simulated, observed_at) as is_simulated,
     timezone('Europe/London', arg_max(published_at, observed_at))::date as published_date,
-    arg_max(published_at, observed_at) + interval 336 hour > timestamptz '$as_of 21:00:00+00' as is_young
+    arg_max(published_at, observed_at) + interval 168 hour as reading_from,
+    arg_max(published_at, observed_at) + interval 336 hour as reading_to,
+    reading_to > timestamptz '$as_of 21:00:00+00' as is_young
 from read_parquet('$accepted/post/*/*.parquet')
 where run_date <= date '$as_of' and observed_at < getvariable('known_until')
 group by all
@@ -189,17 +212,19 @@ select day, change as span from days asof join changes on day >= change;
 -- the first from 7 to 14 times 24 hours after publication, and the latest
 create temp table read_by_name as
 with aged as (
-    select o.*, p.published_at,
+    select o.*,
         case
             when epoch_us(o.observed_at) - epoch_us(o.run_date::timestamp) between 0 and 34 * 3600000000 then o.run_date
             when o.observed_at >= timezone('Europe/London', o.run_date::timestamp)
                 and o.observed_at < timezone('Europe/London', (o.run_date + 1)::timestamp) + interval 12 hour then o.run_date
             else timezone('Europe/London', o.observed_at)::date
         end as asked_on,
-        o.observed_at between p.published_at + interval 168 hour and p.published_at + interval 336 hour as is_in_span
+        o.observed_at between p.reading_from and p.reading_to as is_in_span
     from read_parquet('$accepted/observation/*/*.parquet') as o
     join posts as p on o.platform = p.platform and o.object_id = p.post_id
-    where o.object_type = 'post' and o.run_date <= date '$as_of' and o.observed_at < getvariable('known_until') and o.value is not null
+    left join overruled as g on o.ingest_id = g.ingest_id and o.observed_at = g.observed_at and o.account_id = g.account_id
+    where o.object_type = 'post' and o.run_date <= date '$as_of' and o.observed_at < getvariable('known_until')
+        and o.value is not null and g.ingest_id is null
 )
 select platform, object_id as post_id, source_field, period, breakdown, breakdown_value, span,
     arg_min(value, observed_at) filter (where is_in_span) as reading_value,
@@ -217,7 +242,8 @@ with by_metric as (
     from read_by_name as r
     join metric_map as m
         on r.platform = m.platform and m.object_type = 'post' and r.source_field = m.source_field and r.period = m.period
-        and coalesce(r.breakdown, '') = coalesce(m.breakdown, '') and coalesce(r.breakdown_value, '') = coalesce(m.breakdown_value, '')
+        and coalesce(r.breakdown, '') = coalesce(m.breakdown, '')
+        and coalesce(r.breakdown_value, '') = coalesce(m.breakdown_value, '')
         and r.span between m.valid_from and m.valid_until
     where m.metric <> 'views_paid'
     group by all
@@ -256,7 +282,8 @@ with parts_by_day as (
     from posts as p
     left join readings as r using (platform, post_id)
     left join parts_by_day as d
-        on p.platform = d.platform and d.day = timezone('Europe/London', coalesce(r.reading_observed_at, r.latest_observed_at))::date
+        on p.platform = d.platform
+        and d.day = timezone('Europe/London', coalesce(r.reading_observed_at, r.latest_observed_at))::date
 ), every as (
     select *, unnest([
         {'metric': 'posts_published', 'number': 1.0::double, 'changes': false},
@@ -266,8 +293,8 @@ with parts_by_day as (
     ], recursive := true)
     from read
 )
-select e.platform, e.force_id, e.account_id, e.post_id, e.published_at, e.published_date, e.is_young, e.metric, v.metric_version, e.number,
-    e.number is null and not e.is_young as is_missing,
+select e.platform, e.force_id, e.account_id, e.post_id, e.reading_from, e.reading_to, e.published_at, e.published_date, e.is_young,
+    e.metric, v.metric_version, e.number, e.number is null and not e.is_young as is_missing,
     case when e.number is null then e.is_young else coalesce(e.changes, false) end as is_provisional,
     coalesce(e.reference_date between a.available_from and a.available_to, false) as is_expected, e.is_simulated
 from every as e
@@ -281,19 +308,19 @@ with holes as (
         case g.subject when '*' then 1 when 'posts' then 2 else 3 end as closeness
     from measures as m
     join metric_map as f on m.platform = f.platform and f.object_type = 'post'
-        and (f.metric = m.metric or m.metric = 'interactions' and f.metric in ('reactions', 'comments', 'shares', 'reposts', 'quotes'))
+        and (f.metric = m.metric
+            or m.metric = 'interactions' and f.metric in ('reactions', 'comments', 'shares', 'reposts', 'quotes'))
     join gaps as g
         on m.platform = g.platform and m.account_id = g.account_id and g.subject in ('*', 'posts', f.source_field)
         and coalesce(g.object_type, 'post') = 'post'
-        and g.last_seen_at between m.published_at + case when m.is_missing then interval 168 hour else interval 0 hour end
-            and m.published_at + interval 336 hour
-        and (g.closed_at is null or m.published_at + interval 336 hour < g.closed_at)
+        and g.last_seen_at between case when m.is_missing then m.reading_from else m.published_at end and m.reading_to
+        and (g.closed_at is null or m.reading_to < g.closed_at)
     where m.number is null
 )
 select m.platform, m.post_id, m.metric, coalesce(
     arg_max(h.cause, (h.closeness, h.last_seen_at)),
     any_value(case
-        when timezone('Europe/London', m.published_at + interval 336 hour)::date > e.ended_on then 'account_closed'
+        when timezone('Europe/London', m.reading_to)::date > e.ended_on then 'account_closed'
         when not m.is_expected then 'retired_metric'
         else 'not_collected'
     end)) as gap_cause
@@ -341,7 +368,8 @@ from reasons;
 
 create temp table post_days as
 with summed as (
-    select m.platform, m.force_id, m.account_id, m.metric, m.metric_version, m.published_date as metric_date, sum(m.number) as value,
+    select m.platform, m.force_id, m.account_id, m.metric, m.metric_version, m.published_date as metric_date,
+        sum(m.number) as value,
         case
             when sum(m.number) is null then 'missing'
             when bool_or(m.is_missing or coalesce(l.is_lost, false)) then 'partial'
@@ -384,7 +412,8 @@ with days as (
     from snapshot_gaps
     union all by name
     select d.* exclude (settled_from), u.gap_cause,
-        case when u.gap_cause is not null then 'partial' when d.observed_at < d.settled_from then 'provisional' else 'ok' end as status
+        case when u.gap_cause is not null then 'partial' when d.observed_at < d.settled_from then 'provisional' else 'ok' end
+            as status
     from account_days as d left join unsettled as u using (platform, account_id, metric, metric_version, metric_date)
     union all by name
     select *, 'Europe/London' as day_tz, false as is_revised from post_days
