@@ -138,6 +138,7 @@ class _Month:
                 self._table(
                     "collection", account, run,
                     subject=_same(subject, len(run)),
+                    **({"object_type": _same("account", len(run))} if subject == "followers_count" else {}),
                     outcome=_text(["collected", "gap"], is_gap.astype(int)),
                     cause=_text(["not_reported"], np.zeros(len(run), int), ~is_gap),
                     detail=_text(["not in the answer"], np.zeros(len(run), int), ~is_gap),
