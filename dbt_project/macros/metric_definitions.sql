@@ -1,9 +1,15 @@
 {#
-  Numbers of a post that are read at the reading age. Each becomes a column of int_post_readings (value, version, is it provisional),
+  Numbers of a post that are read at the reading age. Each becomes a column of int_post_readings (value, is it provisional, the latest),
   filled from platform_metric_map.
 #}
 {% macro post_readings() -%}
 {{ return(interaction_parts() + ['saves', 'views', 'impressions_legacy', 'reach_unique']) }}
+{%- endmacro %}
+
+
+{# Those of them that the marts show with their version and the platform's own name. #}
+{% macro named_readings() -%}
+{{ return(['reach_unique']) }}
 {%- endmacro %}
 
 

@@ -52,6 +52,17 @@ end
 {%- endmacro %}
 
 
+{# Whether a daily total was seen settled. #}
+{% macro is_settled(observed_at, metric_date, time_zone, lag_hours) -%}
+case
+    -- midnight lies from 14 hours before UTC's to 12 after it: what is far from it needs no calendar of a time zone, which is slow
+    when {{ elapsed_hours_since_utc_midnight(observed_at, plus_days(metric_date, 1)) }} >= {{ lag_hours }} + 12 then true
+    when {{ elapsed_hours_since_utc_midnight(observed_at, plus_days(metric_date, 1)) }} < {{ lag_hours }} - 14 then false
+    else {{ observed_at }} >= {{ settled_from(metric_date, time_zone, lag_hours) }}
+end
+{%- endmacro %}
+
+
 {# The first instant that a list of posts reaches back to: whole days up to the end of the run date, UTC. #}
 {% macro list_starts_at(run_date, window_days) -%}
 {{ start_of_day(plus_days(plus_days(run_date, 1), '-' ~ window_days), "'UTC'") }}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from tests.bench.child import Measured, in_child
 from tests.bench.history import History
 
 Say = Callable[[str], None]
+
+ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -52,26 +54,37 @@ def rows_by_status(home: Home) -> dict[str, int]:
 
 
 def models_against_script(home: Home, history: History, say: Say) -> Comparison:
-    """Model time of fct_metric_daily and its ancestors against the hand-written script; the rows must be equal."""
+    """Model time of fct_metric_daily and its ancestors against the hand-written script; the rows must be equal.
+
+    Both by turns, ROUNDS times, and of each the quickest: what else the machine does slows one or the other.
+    """
     observations = accepted_rows(home)["observation"]
     script = home.path / "hand_written.parquet"
-    say(f"the hand-written script over {observations:,} observations")
-    by_hand = in_child("hand_written", home, history.as_of, str(script))
-    say("the models over the same")
-    built = in_child("models", home, history.as_of)
+    by_hand, built = [], []
+    for turn in range(1, ROUNDS + 1):
+        say(f"the hand-written script over {observations:,} observations, then the models, round {turn} of {ROUNDS}")
+        by_hand.append(in_child("hand_written", home, history.as_of, str(script)))
+        built.append(in_child("models", home, history.as_of))
     different = differing_rows(home, script)
     if different:
         raise AssertionError(f"the script and the models give different rows, first: {different[0]}")
-    seconds = sum(built.result.values())
+    models = min(built, key=lambda each: each.result["elapsed"])
+    seconds, seconds_by_hand = models.result["elapsed"], min(each.result for each in by_hand)
+    by_model = models.result["seconds"]
     return Comparison(
         "models of fct_metric_daily / hand-written script",
-        seconds / by_hand.result,
+        seconds / seconds_by_hand,
         2.0,
         f"{observations:,} observations, {sum(rows_by_status(home).values()):,} equal rows",
         [
-            f"models {seconds:.1f} s (run_results.json, seeds and tests aside), script {by_hand.result:.1f} s",
-            f"peak memory: dbt {built.peak_mib:,.0f} MiB, script {by_hand.peak_mib:,.0f} MiB",
-            f"slowest models: {_slowest(built.result)}",
+            f"models {seconds:.1f} s, script {seconds_by_hand:.1f} s, each the quickest of {ROUNDS} by turns",
+            f"the models' time is that in which one of them ran (run_results.json; seeds and tests aside): two run at once, on the "
+            f"two threads that the script has alone. The {len(by_model)} times of the models one by one add up to "
+            f"{sum(by_model.values()):.1f} s",
+            f"all rounds: models {_seconds(each.result['elapsed'] for each in built)}, "
+            f"script {_seconds(each.result for each in by_hand)}",
+            f"peak memory: dbt {models.peak_mib:,.0f} MiB, script {by_hand[0].peak_mib:,.0f} MiB",
+            f"slowest models: {_slowest(by_model)}",
         ],
     )
 
@@ -180,6 +193,10 @@ def _equal(table: Any, ingest_id: str) -> Any:
 
 def _slowest(seconds: dict[str, float], count: int = 5) -> str:
     return ", ".join(f"{name} {seconds[name]:.1f} s" for name in sorted(seconds, key=lambda name: -seconds[name])[:count])
+
+
+def _seconds(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:.1f} s" for value in values)
 
 
 def _stages(day: Increment) -> str:

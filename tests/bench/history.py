@@ -1,8 +1,8 @@
 """An accepted history of any length, quickly: daily runs over every registered page, as the gate would have left it.
 
 Per account and run: two snapshots, 14 days of four daily totals (0 at first, filled later, a few revised), and the counts of
-every post of the last 30 days. Some runs lack a page's followers, some ingests came twice with the same answers, some posts are
-reposts. Drawn from a seed; nothing here knows how a metric is computed.
+every post of the last 30 days. Some runs lack a page's followers, some ingests came again with other numbers for the same instants,
+some posts are reposts. Drawn from a seed; nothing here knows how a metric is computed.
 """
 
 from __future__ import annotations
@@ -138,6 +138,7 @@ class _Month:
                 self._table(
                     "collection", account, run,
                     subject=_same(subject, len(run)),
+                    **({"object_type": _same("account", len(run))} if subject == "followers_count" else {}),
                     outcome=_text(["collected", "gap"], is_gap.astype(int)),
                     cause=_text(["not_reported"], np.zeros(len(run), int), ~is_gap),
                     detail=_text(["not in the answer"], np.zeros(len(run), int), ~is_gap),
@@ -167,7 +168,9 @@ class _Month:
         table = pa.concat_tables(parts)
         twice = table.filter(pa.array(np.concatenate(self._twice)))
         again = pa.array([f"{name}-again" for name in twice.column("ingest_id").to_pylist()], pa.string())
-        table = pa.concat_tables([table, twice.set_column(table.schema.get_field_index("ingest_id"), "ingest_id", again)])
+        twice = twice.set_column(table.schema.get_field_index("ingest_id"), "ingest_id", again)
+        more = pc.add(twice.column("value"), 1.0)
+        table = pa.concat_tables([table, twice.set_column(table.schema.get_field_index("value"), "value", more)])
         key = [*ALL_KINDS["observation"].key, "ingest_id"]
         # as include.accepted sorts them; object and instant are enough to lie as they do there
         return table.sort_by([(name, "ascending") for name in key if name not in ("platform", "period", "breakdown", "day_tz")])

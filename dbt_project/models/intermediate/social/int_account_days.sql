@@ -22,27 +22,41 @@ dated as (
 
 ),
 
-with_lag as (
+numbers as (
 
     select
         *,
-        {{ settled_from('metric_date', 'day_tz', 'reporting_lag_hours') }} as settled_from
+        {{ is_settled('observed_at', 'metric_date', 'day_tz', 'reporting_lag_hours') }} as is_settled
     from dated
 
 ),
 
-ranked as (
+-- of every day what was seen last
+latest as (
 
     select
-        *,
-        observed_at < settled_from as is_provisional,
-        row_number() over cell as recency,
-        min(case when observed_at >= settled_from then value end) over whole_cell as smallest_settled,
-        max(case when observed_at >= settled_from then value end) over whole_cell as greatest_settled
-    from with_lag
-    window
-        cell as (partition by platform, account_id, metric, metric_version, metric_date order by observed_at desc),
-        whole_cell as (partition by platform, account_id, metric, metric_version, metric_date)
+        platform,
+        account_id,
+        metric,
+        metric_version,
+        metric_date,
+        {{ last_row_by(
+            ['force_id', 'day_tz', 'reporting_lag_hours', 'value', 'source_field', 'observed_at', 'is_settled', 'is_simulated'],
+            'observed_at'
+        ) }} as seen,
+        min(value) filter (where is_settled) as smallest_settled,
+        max(value) filter (where is_settled) as greatest_settled
+    from numbers
+    group by platform, account_id, metric, metric_version, metric_date
+
+),
+
+unpacked as (
+
+    select
+        {{ all_but('latest', ['seen']) }},
+        {{ columns_of('seen') }}
+    from latest
 
 )
 
@@ -57,9 +71,8 @@ select
     value,
     source_field,
     observed_at,
-    settled_from,
-    is_provisional,
+    {{ settled_from('metric_date', 'day_tz', 'reporting_lag_hours') }} as settled_from,
+    not is_settled as is_provisional,
     coalesce(smallest_settled <> value or greatest_settled <> value, false) as is_revised,
     is_simulated
-from ranked
-where recency = 1
+from unpacked

@@ -44,6 +44,32 @@ bounded as (
 
 ),
 
+-- lists and planned runs by the days that they may hold, so that each day meets only those
+lists as (
+
+    select
+        *,
+        {{ days_between(london_date('seen_from'), london_date('seen_to')) }} as day
+    from {{ ref('int_post_lists') }}
+
+),
+
+runs as (
+
+    select
+        plan.platform,
+        plan.account_id,
+        plan.run_date,
+        plan.planned_at,
+        {{ list_starts_at('plan.run_date', 'platforms.list_window_days') }} as list_starts_at,
+        {{ days_between(
+            london_date(list_starts_at('plan.run_date', 'platforms.list_window_days')), london_date('plan.planned_at')
+        ) }} as day
+    from {{ ref('stg_plan') }} as plan
+    inner join platforms on plan.platform = platforms.platform
+
+),
+
 listed as (
 
     select
@@ -52,10 +78,11 @@ listed as (
         bounded.day,
         bool_or(lists.seen_from <= bounded.day_starts_at and lists.seen_to >= bounded.day_ends_at) as is_seen
     from bounded
-    inner join {{ ref('int_post_lists') }} as lists
+    inner join lists
         on
             bounded.platform = lists.platform
             and bounded.account_id = lists.account_id
+            and bounded.day = lists.day
             and bounded.day_ends_at > lists.seen_from
             and bounded.day_starts_at < lists.seen_to
     group by bounded.platform, bounded.account_id, bounded.day
@@ -69,14 +96,15 @@ planned as (
         bounded.platform,
         bounded.account_id,
         bounded.day,
-        max(plan.run_date) as last_run_date
+        max(runs.run_date) as last_run_date
     from bounded
-    inner join {{ ref('stg_plan') }} as plan
+    inner join runs
         on
-            bounded.platform = plan.platform
-            and bounded.account_id = plan.account_id
-            and bounded.day_ends_at <= plan.planned_at
-            and {{ list_starts_at('plan.run_date', 'bounded.list_window_days') }} <= bounded.day_starts_at
+            bounded.platform = runs.platform
+            and bounded.account_id = runs.account_id
+            and bounded.day = runs.day
+            and bounded.day_ends_at <= runs.planned_at
+            and bounded.day_starts_at >= runs.list_starts_at
     group by bounded.platform, bounded.account_id, bounded.day
 
 )

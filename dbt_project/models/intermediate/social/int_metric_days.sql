@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 -- every number of an account and day: snapshots, their holes, the platform's daily totals, sums over posts
 with snapshots as (
 

@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 -- what became of every post and metric, with the cause where there is no number; posts that the gate held back among them
 with measures as (
 

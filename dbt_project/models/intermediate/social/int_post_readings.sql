@@ -44,8 +44,10 @@ select
     post_id,
     {% for reading in post_readings() -%}
         max(value) filter (where metric = '{{ reading }}') as {{ reading }},
-        max(metric_version) filter (where metric = '{{ reading }}') as {{ reading }}_metric_version,
-        max(source_field) filter (where metric = '{{ reading }}') as {{ reading }}_source_field,
+        {% if reading in named_readings() -%}
+            max(metric_version) filter (where metric = '{{ reading }}') as {{ reading }}_metric_version,
+            max(source_field) filter (where metric = '{{ reading }}') as {{ reading }}_source_field,
+        {% endif -%}
         bool_or(is_provisional) filter (where metric = '{{ reading }}') as {{ reading }}_is_provisional,
         max(latest_value) filter (where metric = '{{ reading }}') as latest_{{ reading }},
     {% endfor -%}

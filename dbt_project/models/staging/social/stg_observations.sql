@@ -1,66 +1,4 @@
--- written out where it is read, and not named as one of the parts below: so what a reader of this view leaves out is never read
-{% set known = 'run_date <= ' ~ as_of_date() ~ ' and observed_at < ' ~ known_until() %}
-{% set accepted = '(select * from ' ~ source('accepted', 'observation') ~ ' where ' ~ known ~ ')' %}
-
--- within an ingest a thing is asked once; only what two of them answered for at one instant can be there twice
-with clashes as (
-
-    select
-        platform,
-        object_type,
-        object_id,
-        observed_at
-    from {{ accepted }} as source
-    group by platform, object_type, object_id, observed_at
-    having min(ingest_id) <> max(ingest_id) or min(run_date) <> max(run_date)
-
-),
-
-ranked as (
-
-    select
-        source.platform,
-        source.object_type,
-        source.object_id,
-        source.source_field,
-        source.period,
-        source.breakdown,
-        source.breakdown_value,
-        source.metric_date,
-        source.observed_at,
-        source.run_date,
-        source.ingest_id,
-        rank() over (
-            partition by
-                source.platform,
-                source.object_type,
-                source.object_id,
-                source.source_field,
-                source.period,
-                source.breakdown,
-                source.breakdown_value,
-                source.metric_date,
-                source.observed_at
-            order by source.run_date desc, source.ingest_id desc
-        ) as recency
-    from {{ accepted }} as source
-    inner join clashes
-        on
-            source.platform = clashes.platform
-            and source.object_type = clashes.object_type
-            and source.object_id = clashes.object_id
-            and source.observed_at = clashes.observed_at
-
-),
-
 -- the same answer can be accepted under two ingests: one number per thing asked and instant
-superseded as (
-
-    select * from ranked
-    where recency > 1
-
-)
-
 select
     source.platform,
     source.object_type,
@@ -79,8 +17,8 @@ select
     source.value,
     source.origin,
     source.is_simulated
-from {{ accepted }} as source
-left join superseded
+from {{ known('observation') }} as source
+left join {{ ref('stg_superseded_observations') }} as superseded
     on
         source.platform = superseded.platform
         and source.object_type = superseded.object_type

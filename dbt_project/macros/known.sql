@@ -1,0 +1,51 @@
+{#
+  Accepted rows of a kind that are known on the as-of date. Written out where it is read, and not named as one of the parts of a
+  query: so what a reader leaves out is never read.
+#}
+{% macro known(kind) -%}
+(select * from {{ source('accepted', kind) }} where run_date <= {{ as_of_date() }} and observed_at < {{ known_until() }})
+{%- endmacro %}
+
+
+{#
+  Of numbers (or versions of posts) that two ingests brought for one instant, all but the one that counts: the newest run's, by the
+  ingest's name where runs are equal. `thing`: the columns that name what has an instant; `number`: those that name one of its numbers.
+
+  Within an ingest a thing is asked once, so most instants belong to one ingest. Those that may not are found by fingerprints, which
+  are small; among them the rows themselves are compared.
+#}
+{% macro superseded(kind, thing, number=[]) -%}
+{%- set moment = fingerprint(thing + ['observed_at']) -%}
+{%- set ingest = fingerprint(['ingest_id', 'run_date']) -%}
+{%- set named = thing + number + ['observed_at'] -%}
+with clashes as (
+
+    select {{ moment }} as moment
+    from {{ known(kind) }} as source
+    group by {{ moment }}
+    having min({{ ingest }}) <> max({{ ingest }})
+
+),
+
+ranked as (
+
+    select
+        {{ named | join(',\n        ') }},
+        run_date,
+        ingest_id,
+        rank() over (
+            partition by {{ named | join(', ') }}
+            order by run_date desc, ingest_id desc
+        ) as recency
+    from {{ known(kind) }} as source
+    where {{ moment }} in (select clashes.moment from clashes)
+
+)
+
+select
+    {{ named | join(',\n    ') }},
+    run_date,
+    ingest_id
+from ranked
+where recency > 1
+{%- endmacro %}
