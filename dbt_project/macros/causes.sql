@@ -1,8 +1,11 @@
-{# One cause for many holes: a known one before `not_collected`, and of those the one of the latest day. #}
+{#
+  One cause for many holes: a known one before `not_collected` and `not_yet_counted`, which nobody has named; of known ones that of the
+  latest day.
+#}
 {% macro leading_cause(cause, day) -%}
 coalesce(
-        {{ last_value_by(cause, 'cast(' ~ day ~ ' as varchar) || ' ~ cause) }} filter (where {{ cause }} <> 'not_collected'),
-        max({{ cause }})
+        {{ last_value_by(cause, 'cast(' ~ day ~ ' as varchar) || ' ~ cause) }} filter (where {{ cause }} not in ('not_collected', 'not_yet_counted')),
+        min({{ cause }})
     )
 {%- endmacro %}
 

@@ -71,6 +71,22 @@ false
 {%- endmacro %}
 
 
+{# Columns has_<part>: whether a group of rows of the map has the part. #}
+{% macro has_parts(metric) -%}
+{%- for part in interaction_parts() -%}
+bool_or({{ metric }} = '{{ part }}') as has_{{ part }}{{ ',\n        ' if not loop.last }}
+{%- endfor -%}
+{%- endmacro %}
+
+
+{# Whether readings have every part that their platform has (columns of has_parts). #}
+{% macro every_part(parts, readings, prefix) -%}
+{%- for part in interaction_parts() -%}
+({{ parts }}.has_{{ part }} is not true or {{ readings }}.{{ prefix }}{{ part }} is not null){{ ' and ' if not loop.last }}
+{%- endfor -%}
+{%- endmacro %}
+
+
 {# The metrics that rest on accounts instead of posts, with their inputs; their sums are in int_month_accounts. #}
 {% macro account_metrics() -%}
 {{ return([

@@ -1,5 +1,5 @@
 -- a day that says why it is missing or partial says what the ledger says of that account; `not_collected` is what no attempt
--- has named, and `retired_metric` can be known from the map alone
+-- has named, `not_yet_counted` is no hole yet, and `retired_metric` can be known from the map alone
 select
     days.platform,
     days.account_id,
@@ -14,5 +14,5 @@ left join {{ ref('gap_ledger') }} as holes
         and days.gap_cause = holes.cause
 where
     days.status in ('missing', 'partial')
-    and days.gap_cause not in ('not_collected', 'retired_metric', 'account_closed')
+    and days.gap_cause not in ('not_collected', 'not_yet_counted', 'retired_metric', 'account_closed')
     and holes.account_id is null

@@ -39,7 +39,7 @@ ranked as (
         *,
         row_number() over (
             partition by channel, series, week_start
-            order by abs(period_start - week_start), observed_at desc, period_start
+            order by abs(period_start - week_start) asc, observed_at desc, period_start asc
         ) as nearness
     from spans
 

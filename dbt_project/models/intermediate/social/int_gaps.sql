@@ -56,6 +56,25 @@ closed_by_attempt as (
 
 ),
 
+-- an open series is asked for all that it still has each time: any later run that had it closes its hole
+closed_by_later_run as (
+
+    select
+        holes.hole_n,
+        attempts.seen_at as closed_at
+    from holes
+    inner join attempts
+        on
+            holes.source = attempts.source
+            and holes.subject = attempts.subject
+            and holes.run_date < attempts.run_date
+            and holes.last_seen_at < attempts.seen_at
+    where
+        attempts.is_collected
+        and holes.account_id is null
+
+),
+
 -- the number of a post counts whenever it was read: any later reading closes its hole
 closed_by_reading as (
 
@@ -80,6 +99,8 @@ closings as (
         min(closed_at) as closed_at
     from (
         select * from closed_by_attempt
+        union all
+        select * from closed_by_later_run
         union all
         select * from closed_by_reading
     )

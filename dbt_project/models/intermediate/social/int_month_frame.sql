@@ -31,6 +31,20 @@ accounts as (
 
 ),
 
+part_changes as (
+
+    select distinct
+        changes.platform,
+        changes.metric,
+        months.month
+    from {{ ref('int_metric_part_changes') }} as changes
+    inner join months
+        on
+            changes.mixed_from <= months.last_day
+            and changes.changed_on >= months.month
+
+),
+
 bases as (
 
     select distinct
@@ -62,7 +76,8 @@ select
         and accounts.accounts_n > 0,
         false
     ) as is_available,
-    coalesce(versions.begins_on between months.month and months.last_day, false) as is_new_version,
+    coalesce(versions.begins_on between months.month and months.last_day, false)
+    or part_changes.metric is not null as is_new_version,
     coalesce(accounts.is_simulated, false) as is_simulated
 from {{ ref('forces') }} as forces
 cross join {{ ref('platforms') }} as platforms
@@ -81,4 +96,9 @@ left join accounts
         platforms.platform = accounts.platform
         and forces.force_id = accounts.force_id
         and months.month = accounts.month
+left join part_changes
+    on
+        platforms.platform = part_changes.platform
+        and versions.metric = part_changes.metric
+        and months.month = part_changes.month
 left join bases on versions.metric = bases.metric

@@ -77,7 +77,8 @@ applicable as (
 
 ),
 
--- all platforms together: only what may be added over platforms; a platform without its value is missing in the sum
+-- all platforms together: only what may be added over platforms; a platform without its value is missing in the sum, unless
+-- the value is only not there yet
 together as (
 
     select
@@ -100,7 +101,8 @@ together as (
                 then sum(expected_n) filter (where is_summed)
         end as expected_n,
         sum(observed_n) filter (where is_summed) as observed_n,
-        sum(missing_n) filter (where is_summed) + count(*) filter (where is_summed and numerator is null) as missing_n,
+        sum(missing_n) filter (where is_summed)
+        + count(*) filter (where is_summed and numerator is null and (missing_n > 0 or provisional_n = 0)) as missing_n,
         sum(provisional_n) filter (where is_summed) as provisional_n,
         {{ leading_cause('case when is_summed then gap_cause end', 'month') }} as gap_cause,
         bool_or(is_new_version) as is_new_version,

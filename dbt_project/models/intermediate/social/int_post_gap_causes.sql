@@ -117,6 +117,7 @@ select
         when ranked.cause is not null then ranked.cause
         when {{ london_date('measures.span_ends_at') }} > ends.ended_on then 'account_closed'
         when not measures.is_expected then 'retired_metric'
+        when measures.is_young then 'not_yet_counted'
         else 'not_collected'
     end as gap_cause
 from measures

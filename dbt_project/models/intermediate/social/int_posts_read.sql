@@ -23,9 +23,7 @@ parts as (
     select
         readings.platform,
         readings.post_id,
-        {% for part in interaction_parts() -%}
-            bool_or(metric_map.metric = '{{ part }}') as has_{{ part }}{{ ',' if not loop.last }}
-        {% endfor %}
+        {{ has_parts('metric_map.metric') }}
     from readings
     inner join metric_map
         on
@@ -64,20 +62,14 @@ select
     {{ all_but('posts', ['is_simulated']) }},
     {{ all_but('readings', ['platform', 'post_id', 'sum_of_parts', 'latest_sum_of_parts', 'is_simulated']) }},
     -- null as soon as a part is that the platform has: a post with a part missing has no interactions, not fewer
-    {% for latest in ['', 'latest_'] -%}
-        case
-            when
-                {% for part in interaction_parts() -%}
-                    (parts.has_{{ part }} is not true or readings.{{ latest }}{{ part }} is not null)
-                    {{ 'and ' if not loop.last }}
-                {%- endfor %}
-                then readings.{{ latest }}sum_of_parts
-        end as {{ latest }}interactions,
-    {% endfor -%}
+    case when {{ every_part('parts', 'readings', '') }} then readings.sum_of_parts end as interactions,
+    case when {{ every_part('parts', 'readings', 'latest_') }} then readings.latest_sum_of_parts end as latest_interactions,
     {{ hours_between('posts.published_at', 'readings.reading_observed_at') }} as reading_age_hours,
     case
         when readings.has_provisional then 'provisional'
         when readings.reading_observed_at is not null then 'ok'
+        -- a repost of which the platform gives no numbers: those that it shows are the original's
+        when posts.kind = 'repost' and readings.post_id is null then 'not_applicable'
         when posts.is_young then 'provisional'
         else 'missing'
     end as reading_status,

@@ -58,6 +58,26 @@ with_events as (
     from in_order
     {{ join_last_at_or_before('in_order', 'events', 'events', ['platform', 'account_id'], 'metric_date', 'event_date') }}
 
+),
+
+part_changes as (
+
+    select
+        platform,
+        metric,
+        mixed_from
+    from {{ ref('int_metric_part_changes') }}
+
+),
+
+with_changes as (
+
+    select
+        with_events.*,
+        part_changes.mixed_from
+    from with_events
+    {{ join_last_at_or_before('with_events', 'part_changes', 'part_changes', ['platform', 'metric'], 'metric_date', 'mixed_from') }}
+
 )
 
 select
@@ -73,13 +93,15 @@ select
     days.gap_cause,
     days.source_field,
     days.observed_at,
-    -- the first day of a version that the platform began within the account's history, or after something happened to the account
+    -- the first day of a version that the platform began within the account's history, or after something happened to the account,
+    -- or that has another part in its sum
     coalesce(days.previous_date is null and days.begins_on > histories.first_run_date, false)
-    or coalesce(days.event_date > days.previous_date, false) as is_break,
+    or coalesce(days.event_date > days.previous_date, false)
+    or coalesce(days.mixed_from > days.previous_date, false) as is_break,
     days.is_revised,
     false as is_estimated,
     days.is_simulated
-from with_events as days
+from with_changes as days
 left join histories
     on
         days.platform = histories.platform
