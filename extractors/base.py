@@ -115,8 +115,8 @@ class Page:
     run_date: date
     context: Mapping[str, str] = field(default_factory=dict)
     """Small facts that parse and the ledger need. Of general meaning: `subjects` (what was asked for, as in Gap.subject, with
-    commas), `object_type` (whose fields they are, as in Gap), `error` (a cause: this answer was no use), `superseded` (asked
-    again afterwards; not part of the ingest_id)."""
+    commas), `object_type` (whose fields are among them, as in Gap), `error` (a cause: this answer was no use), `superseded`
+    (asked again afterwards; not part of the ingest_id)."""
 
     @property
     def sha256(self) -> str:
@@ -163,7 +163,8 @@ class Drop:
 class Gap:
     """A hole with its typed cause (seed gap_causes). subject: '*' for all of an account, 'posts', or a source field.
 
-    object_type (account, post) says whose field it is; needed only where a platform has one name for a number of both.
+    object_type (account, post) says whose field it is. Where a platform has one name for a number of both, the ledger refuses a
+    gap or a page without it. '*' and 'posts' are nobody's field and have none.
     """
 
     account_id: str | None

@@ -80,7 +80,7 @@ def _media(page: Page, body: Any, names: list[str]) -> Iterator[Row | Drop | Gap
                 yield observation(page.account_id, "post", post_id, name, "lifetime", value, f"{position} field {name}")
             elif name in names and (name not in ABSENT_IS_HIDDEN or name in item):
                 object_id = post_id if isinstance(post_id, str) else None
-                yield Gap(page.account_id, name, "not_reported", "the item came without the count", object_id)
+                yield Gap(page.account_id, name, "not_reported", "the item came without the count", object_id, "post")
 
 
 def _kind(item: dict[str, Any]) -> Any:

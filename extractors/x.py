@@ -129,15 +129,15 @@ class _Reading:
             yield Gap(self.account.account_id, "*", error.cause, str(error))
 
     def ask(
-        self, endpoint: str, path: str, parameters: dict[str, str], subjects: Sequence[str], **context: str
+        self, endpoint: str, path: str, parameters: dict[str, str], object_type: str, subjects: Sequence[str], **context: str
     ) -> Generator[Page, None, Any]:
-        """Yields the pages, returns the body, raises the SourceError."""
+        """Yields the pages, returns the body, raises the SourceError. object_type: whose fields the subjects are."""
         answer = self.client.get(
             endpoint,
             path,
             parameters,
             account_id=self.account.account_id,
-            context={"subjects": ",".join(subjects), **context},
+            context={"subjects": ",".join(subjects), "object_type": object_type, **context},
         )
         yield from answer.pages
         return answer.usable()
@@ -146,12 +146,12 @@ class _Reading:
         names = self.order.field_names("account", "snapshot")
         parameters = {"usernames": self.account.handle, "user.fields": "public_metrics"}
         try:
-            yield from self.ask("account", "2/users/by", parameters, names)
+            yield from self.ask("account", "2/users/by", parameters, "account", names)
         except (Outage, PermissionMissing) as error:
             if isinstance(error, NoAnswer):
                 raise
             for name in names:
-                yield Gap(self.account.account_id, name, error.cause, str(error))
+                yield Gap(self.account.account_id, name, error.cause, str(error), None, "account")
 
     def posts(self) -> Iterator[Page | Gap]:
         names = self.order.field_names("post", "lifetime")
@@ -168,7 +168,8 @@ class _Reading:
         try:
             while True:
                 path, token = f"2/users/{self.account.account_id}/tweets", {"pagination_token": following} if following else {}
-                body = yield from self.ask("tweets", path, {**parameters, **token}, ("posts", *names), page=str(number))
+                asked, subjects = {**parameters, **token}, ("posts", *names)
+                body = yield from self.ask("tweets", path, asked, "post", subjects, page=str(number))
                 following = _next_token(body)
                 if not following:
                     return

@@ -81,7 +81,7 @@ def _accounts(page: Page, items: list[Any]) -> Iterator[Row | Gap]:
                 answered.add(name)
     for name in subjects_of(page):
         if name not in answered:
-            yield Gap(page.account_id, name, "not_reported", "the answer came without the number for this account")
+            yield Gap(page.account_id, name, "not_reported", "the answer came without the number for this account", None, "account")
 
 
 def _post(page: Page, item: Any, described: dict[str, bool], position: str) -> Iterator[Row | Drop | Gap]:
@@ -124,7 +124,7 @@ def _post(page: Page, item: Any, described: dict[str, bool], position: str) -> I
         object_id = post_id if isinstance(post_id, str) else None
         for name in subjects_of(page):
             if name != "posts" and name not in metrics:
-                yield Gap(page.account_id, name, "not_reported", "the post came without the number", object_id)
+                yield Gap(page.account_id, name, "not_reported", "the post came without the number", object_id, "post")
 
 
 def _kind(item: dict[str, Any]) -> str:

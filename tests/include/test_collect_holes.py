@@ -1,0 +1,94 @@
+"""The ledger of real sources where a platform has one name for a number of accounts and of posts, and where it answers nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+import extractors
+from extractors.base import Access, Gap, Secret, SourceError
+from include.collect import collect_force
+from include.settings import Home
+from tests.extractors import test_instagram, test_x
+from tests.extractors.loopback import Asked, Reply, serving
+
+RUN_DATE = date(2026, 11, 2)
+UNKNOWN_NAME = Reply({"error": {"message": "(#100) metric[0] must be one of the following values: reach", "code": 100}}, 400)
+NOT_ALLOWED = Reply({"error": {"message": "(#10) Application does not have permission for this action", "code": 10}}, 403)
+
+Outcomes = dict[tuple[str | None, str, str | None], str]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "var")
+
+
+def outcomes(home: Home, source: str, script: Callable[[Asked], Any]) -> Outcomes:
+    """Object type, subject and object → cause, or collected. What the run ends with is not looked at."""
+    with serving(script) as server:
+        access = Access(server.base_url, Secret("planted0123456789"))
+        with suppress(SourceError):
+            collect_force(source, "gwent", RUN_DATE, home, access, sleep=lambda _: None)
+    (path,) = (home.records / source / RUN_DATE.isoformat() / "gwent").glob("*/collection.parquet")
+    rows = pq.read_table(path).to_pylist()
+    return {(row["object_type"], row["subject"], row["object_id"]): row["cause"] or row["outcome"] for row in rows}
+
+
+def test_instagrams_views_of_posts_and_of_the_account_are_two_holes(home: Home) -> None:
+    graph = test_instagram.Graph()
+
+    def batch(asked: Asked) -> Any:
+        return UNKNOWN_NAME if "views" in asked.query["fields"] else graph.batch(asked)
+
+    def insights(asked: Asked) -> Any:
+        return NOT_ALLOWED if asked.query["metric"] == "views" else graph.insights(asked)
+
+    found = outcomes(home, "instagram", test_instagram.Graph(batch=batch, insights=insights))
+    assert found["post", "views", None] == "retired_metric"
+    assert found["account", "views", None] == "permission", "asked although the posts' name is dead"
+    assert found["post", "reach", None] == found["account", "reach", None] == "collected"
+
+
+def test_totals_of_the_account_that_are_empty_take_no_number_from_the_posts(home: Home) -> None:
+    found = outcomes(home, "instagram", test_instagram.Graph(insights=lambda _: {"data": []}))
+    assert found["post", "views", None] == found["post", "reach", None] == found[None, "posts", None] == "collected"
+    assert found["account", "views", None] == found["account", "reach", None] == "not_reported"
+
+
+def test_numbers_of_posts_that_are_refused_take_none_from_the_account(home: Home) -> None:
+    found = outcomes(home, "instagram", test_instagram.Graph(batch=lambda _: NOT_ALLOWED))
+    assert found["post", "views", None] == found["post", "reach", None] == "permission"
+    assert found["account", "views", None] == found["account", "reach", None] == "collected"
+
+
+def test_a_like_count_of_x_that_is_missing_is_a_hole_of_the_one_that_lacks_it(home: Home) -> None:
+    user = {"id": "1", "username": "sim_gwent", "public_metrics": {"followers_count": 5}}
+    found = outcomes(home, "x", test_x.Api(by=lambda _: {"data": [user]}))
+    assert (found["account", "like_count", None], found["post", "like_count", None]) == ("not_reported", "collected")
+    found = outcomes(Home(home.path / "2"), "x", test_x.Api(by=lambda _: Reply({"title": "no"}, 403)))
+    assert (found["account", "like_count", None], found["post", "like_count", None]) == ("permission", "collected")
+
+
+@pytest.mark.parametrize("says_nothing", ["page", "gap"])
+def test_a_source_that_does_not_say_whose_field_it_is_is_refused_by_name(
+    home: Home, monkeypatch: pytest.MonkeyPatch, says_nothing: str
+) -> None:
+    class Careless(type(extractors.source("x"))):  # type: ignore[misc]
+        def fetch(self, client: Any, order: Any) -> Iterator[Any]:
+            account_id = order.accounts[0].account_id
+            context = {"subjects": "posts,like_count"} | ({} if says_nothing == "page" else {"object_type": "post"})
+            answer = client.get("tweets", f"2/users/{account_id}/tweets", account_id=account_id, context=context)
+            yield from answer.pages
+            yield Gap(account_id, "like_count", "permission", "no", object_type=None if says_nothing == "gap" else "account")
+
+    monkeypatch.setattr(extractors, "SOURCES", (Careless(),))
+    with pytest.raises(ValueError, match=r"x: 'like_count' is a field of account and of post; .*\(object_type\)"):
+        outcomes(home, "x", test_x.Api())
+    assert list(home.landing.rglob("*.jsonl.gz")), "what was answered is landed"
