@@ -28,7 +28,7 @@ from extractors.base import (
     TooFewViewers,
 )
 from extractors.meta import NotOfThisPost, TooMuchAsked
-from extractors.meta_rows import post_window
+from extractors.meta_rows import is_empty_list, post_window
 
 if TYPE_CHECKING:
     from extractors.http import HttpClient
@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 VERSION = "v26.0"
 INSIGHT_DAYS = 14
 """Days of the account's daily totals read again: the last ones are 0 at first and filled later, and a weekly run needs seven."""
+
+WINDOW_CLOSED = (
+    "no post in 30 days, and no number of the account's insights: an empty answer, status 200, to all that was asked, as after the "
+    "90 days of Meta's data access window; the account's owner must log in to the app again and grant it access, then put the new "
+    "token into the connection"
+)
 
 POSTS_PER_PAGE, POSTS_PER_BATCH, LARGEST_NUMBER_OF_PAGES = 50, 50, 200
 
@@ -57,6 +63,10 @@ class MetaReading(ABC):
         self.account_id = account.account_id
         self.post_ids: dict[str, None] = {}
         self.young_ids: set[str] = set()
+        self.list_is_empty = False
+        """The list of posts was read to its end and held nothing at all, not even what is left out here."""
+        self.insights_are_empty: list[bool] = []
+        """Of every answer about the account's insights."""
         self.retired: set[tuple[str, str]] = set()
         """Object type and name: a name that is dead for posts may live for accounts."""
 
@@ -80,6 +90,8 @@ class MetaReading(ABC):
         try:
             for unit in (self.snapshot, self.posts, self.post_insights, self.account_insights):
                 yield from unit()
+            if self.list_is_empty and self.insights_are_empty and all(self.insights_are_empty):
+                yield Gap(self.account_id, "posts", PermissionMissing.cause, WINDOW_CLOSED)
         except SourceError as error:
             # the token, a throttle or the account itself: every further request would fail too, and make a throttle longer
             yield Gap(self.account_id, "*", error.cause, str(error))
@@ -128,6 +140,7 @@ class MetaReading(ABC):
         }
         asked: Counter[tuple[str, int]] = Counter()
         number, limit = 1, POSTS_PER_PAGE
+        all_empty = True
         try:
             while path:
                 asked[path, limit] += 1
@@ -144,8 +157,10 @@ class MetaReading(ABC):
                     limit //= 2
                     path, parameters = _with_limit(path, parameters, limit)
                     continue
+                all_empty = all_empty and is_empty_list(body)
                 self.post_ids.update(dict.fromkeys(self.readable_posts(body)))
                 path, parameters, number = _next(body), {}, number + 1
+            self.list_is_empty = all_empty
         except (TokenExpired, Throttled, AccountClosed, NoAnswer) as error:
             yield Gap(self.account_id, "posts", error.cause, str(error))
             raise
@@ -192,7 +207,8 @@ class MetaReading(ABC):
         def ask(_: Sequence[str], names: Sequence[str]) -> Iterator[Page]:
             parameters = {"metric": ",".join(names), **further, "period": "day", "since": since, "until": until, **split}
             path = f"{VERSION}/{self.account_id}/insights"
-            yield from self.ask("account_insights", path, parameters, "account", names, **context)
+            body = yield from self.ask("account_insights", path, parameters, "account", names, **context)
+            self.insights_are_empty.append(is_empty_list(body))
 
         yield from self.halving(ask, "account", [self.account_id], names)
 

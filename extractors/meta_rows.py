@@ -118,11 +118,12 @@ def post_insights(page: Page, body: Any, if_empty: tuple[str, str]) -> Iterator[
             wrong = defect("other_object", f"the answer has insights of {cut(post_id)}, which was not asked for")
             yield from insights(page, "post", post_id, found, (), if_empty, position, **wrong)
         else:
-            expected = () if post_id in young and _is_empty(found) else names
+            expected = () if post_id in young and is_empty_list(found) else names
             yield from insights(page, "post", post_id, found, expected, if_empty, position)
 
 
-def _is_empty(found: Any) -> bool:
+def is_empty_list(found: Any) -> bool:
+    """Whether an answer is a list without an item, and not something else that has none."""
     return isinstance(found, dict) and found.get("data") == []
 
 

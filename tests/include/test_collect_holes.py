@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import extractors
-from extractors.base import Access, Gap, Secret, SourceError
+from extractors.base import Access, Gap, PermissionMissing, Secret, SourceError
 from include.collect import collect_force
 from include.settings import Home
-from tests.extractors import test_instagram, test_x
+from tests.extractors import test_facebook, test_instagram, test_x
 from tests.extractors.loopback import Asked, Reply, serving
 
 RUN_DATE = date(2026, 11, 2)
@@ -30,12 +30,15 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "var")
 
 
+def collect(home: Home, source: str, script: Callable[[Asked], Any]) -> None:
+    with serving(script) as server:
+        collect_force(source, "gwent", RUN_DATE, home, Access(server.base_url, Secret("planted0123456789")), sleep=lambda _: None)
+
+
 def outcomes(home: Home, source: str, script: Callable[[Asked], Any]) -> Outcomes:
     """Object type, subject and object → cause, or collected. What the run ends with is not looked at."""
-    with serving(script) as server:
-        access = Access(server.base_url, Secret("planted0123456789"))
-        with suppress(SourceError):
-            collect_force(source, "gwent", RUN_DATE, home, access, sleep=lambda _: None)
+    with suppress(SourceError):
+        collect(home, source, script)
     (path,) = (home.records / source / RUN_DATE.isoformat() / "gwent").glob("*/collection.parquet")
     rows = pq.read_table(path).to_pylist()
     return {(row["object_type"], row["subject"], row["object_id"]): row["cause"] or row["outcome"] for row in rows}
@@ -92,3 +95,51 @@ def test_a_source_that_does_not_say_whose_field_it_is_is_refused_by_name(
     with pytest.raises(ValueError, match=r"x: 'like_count' is a field of account and of post; .*\(object_type\)"):
         outcomes(home, "x", test_x.Api())
     assert list(home.landing.rglob("*.jsonl.gz")), "what was answered is landed"
+
+
+EMPTY: dict[str, Any] = {"data": []}
+
+
+@pytest.mark.parametrize(
+    ("source", "graph", "listed", "snapshot"),
+    [
+        ("instagram", test_instagram.Graph, "media", "followers_count"),
+        ("facebook", test_facebook.Graph, "published_posts", "followers_count"),
+    ],
+)
+def test_a_closed_data_access_window_is_no_quiet_month(
+    home: Home, source: str, graph: Callable[..., Any], listed: str, snapshot: str
+) -> None:
+    """Meta answers 200 with nothing, to all but the snapshot: the posts are not collected, and the run is not green."""
+    found = outcomes(home, source, graph(**{listed: lambda _: EMPTY, "insights": lambda _: EMPTY}))
+    assert found[None, "posts", None] == "permission"
+    assert found["account", snapshot, None] == "collected"
+    with pytest.raises(PermissionMissing, match=r"posts: no post in 30 days.*owner must log in to the app again"):
+        collect(Home(home.path / "2"), source, graph(**{listed: lambda _: EMPTY, "insights": lambda _: EMPTY}))
+
+
+@pytest.mark.parametrize(
+    "open_window",
+    [
+        pytest.param({"media": lambda _: EMPTY}, id="insights come"),
+        pytest.param({"insights": lambda _: EMPTY}, id="media come"),
+        pytest.param(
+            {
+                "media": lambda _: {"data": [test_instagram.media_item(1, "2026-01-01T00:00:00+0000")]},
+                "insights": lambda _: EMPTY,
+            },
+            id="media from before the window come",
+        ),
+        pytest.param(
+            {
+                "media": lambda _: EMPTY,
+                "insights": lambda asked: EMPTY if asked.query["metric"] == "views" else test_instagram.Graph().insights(asked),
+            },
+            id="one number comes",
+        ),
+        pytest.param({"media": lambda _: EMPTY, "insights": lambda _: NOT_ALLOWED}, id="insights are refused in words"),
+    ],
+)
+def test_one_thing_that_comes_shows_that_the_window_is_open(home: Home, open_window: dict[str, Any]) -> None:
+    found = outcomes(home, "instagram", test_instagram.Graph(**open_window))
+    assert found[None, "posts", None] == "collected"
