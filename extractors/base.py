@@ -276,7 +276,10 @@ class ApiSource(Source):
     platform: ClassVar[str]
 
     def classify(self, received: Received) -> SourceError | None:
-        """What the platform's own error body means. None: no error known here; the client then goes by the status."""
+        """What the platform's own error body means. None: no error known here; the client then goes by the status.
+
+        received.body is None where the answer is not JSON (empty, text, HTML, cut off): then only status and headers speak.
+        """
         return None
 
     @abstractmethod
@@ -294,7 +297,10 @@ class SignalSource(Source):
         return host or self.default_host
 
     def classify(self, received: Received) -> SourceError | None:
-        """What the source's own error body means. None: no error known here; the client then goes by the status."""
+        """What the source's own error body means. None: no error known here; the client then goes by the status.
+
+        received.body is None where the answer is not JSON (empty, text, HTML, cut off): then only status and headers speak.
+        """
         return None
 
     @abstractmethod

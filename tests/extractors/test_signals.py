@@ -100,6 +100,14 @@ def test_a_throttle_in_plain_text_is_a_throttle() -> None:
     assert gaps_of(items) == [("bluesky/wikipedia_views", "throttled")]
 
 
+def test_a_refused_user_agent_is_said_after_one_request_with_what_to_do() -> None:
+    text = Reply(b"Please set a user-agent and respect our robot policy https://w.wiki/4wJS.", 403, {"Content-Type": "text/plain"})
+    items, server = fetch(WIKIMEDIA, lambda _: text, BLUESKY, AC_DC)
+    assert gaps_of(items) == [(BLUESKY.subject, "permission"), (AC_DC.subject, "permission")]
+    assert all("set INSIGHT_CONTACT" in item.detail for item in items if isinstance(item, Gap))
+    assert len(server.asked) == 1
+
+
 # Mastodon
 
 
@@ -153,6 +161,21 @@ def test_a_number_that_is_not_there_is_a_gap_and_no_zero() -> None:
     assert [row["series"] for row in rows_of(parsed, "signal")] == ["social_statuses"]
 
 
-def test_a_server_that_has_switched_it_off_is_a_gap_of_all_its_series() -> None:
-    items, _ = fetch(MASTODON, lambda _: Reply({"error": "Not Found"}, 404), LOGINS, STATUSES)
-    assert gaps_of(items) == [("mastodon/social_logins", "retired_metric"), ("mastodon/social_statuses", "retired_metric")]
+NOT_JSON = {"Content-Type": "text/html"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "cause"),
+    [
+        (Reply(b"", 404), "retired_metric"),
+        (Reply(b"<html>", 404, NOT_JSON), "retired_metric"),
+        (Reply({"error": "Not Found"}, 404), "retired_metric"),
+        (Reply({"error": "This method requires an authenticated user"}, 401), "permission"),
+        (Reply(b"", 401), "permission"),
+        (Reply(b"", 403), "permission"),
+    ],
+)
+def test_a_server_that_does_not_show_it_is_a_gap_of_all_its_series_and_not_asked_again(reply: Reply, cause: str) -> None:
+    items, server = fetch(MASTODON, lambda _: reply, LOGINS, STATUSES)
+    assert gaps_of(items) == [(LOGINS.subject, cause), (STATUSES.subject, cause)]
+    assert len(server.asked) == 1
