@@ -14,8 +14,9 @@ from extractors.base import Drop, Gap, Page, PermissionMissing, Row, RowBatch, S
 if TYPE_CHECKING:
     from extractors.http import HttpClient, Received
 
-DAYS = 91
-"""Days read again in each run: a first run has thirteen weeks at once, and days that came late are filled."""
+DAYS = 98
+"""Days read again in each run: a first run, on any weekday, has thirteen whole weeks (Monday to Sunday) at once although the last
+day is not there yet, and days that came late are filled."""
 
 
 class NoSuchViews(SourceError):
