@@ -25,7 +25,7 @@ from extractors.base import (
     Throttled,
     TokenExpired,
 )
-from extractors.x_rows import count, parse, post_window, without_words_of_others
+from extractors.x_rows import count, for_landing, parse, post_window
 
 if TYPE_CHECKING:
     from extractors.http import HttpClient, Received
@@ -51,11 +51,15 @@ class XPosts(ApiSource):
         return classify(received)
 
     def redact(self, body: Any) -> Any:
-        return without_words_of_others(body)
+        return for_landing(body)
 
     def fetch(self, client: HttpClient, order: Order) -> Iterator[Page | Gap]:
+        depleted: SourceError | None = None
         for account in order.accounts:
-            yield from _Reading(client, order, account).run()
+            if depleted is None:
+                depleted = yield from _Reading(client, order, account).run()
+            else:
+                yield Gap(account.account_id, "*", depleted.cause, str(depleted))
 
     def parse(self, page: Page) -> Iterator[Row | RowBatch | Drop | Gap]:
         return parse(page)
@@ -98,8 +102,9 @@ def _kind(problem: dict[str, Any]) -> str:
 
 
 def _message(body: dict[str, Any], errors: list[dict[str, Any]]) -> str:
-    said = [part for one in (body, *errors) for part in (one.get("detail"), one.get("message")) if isinstance(part, str)]
-    return (said[0] if said else str(body.get("title") or "X gave no reason"))[:300]
+    """Of `errors` only the titles are left (x_rows.for_landing)."""
+    said = (body.get("detail"), body.get("message"), *(one.get("title") for one in errors), body.get("title"))
+    return next((part for part in said if isinstance(part, str) and part), "X gave no reason")[:300]
 
 
 def _reset_seconds(received: Received) -> float | None:
@@ -120,13 +125,16 @@ class _Reading:
         self.order = order
         self.account = account
 
-    def run(self) -> Iterator[Page | Gap]:
+    def run(self) -> Generator[Page | Gap, None, SourceError | None]:
+        """Returns the error that ends the other accounts too: a quota that is used up."""
         try:
             yield from self.snapshot()
             yield from self.posts()
         except SourceError as error:
             # the token, a throttle, the quota or the account itself: every further request would fail too
             yield Gap(self.account.account_id, "*", error.cause, str(error))
+            return error if isinstance(error, CreditsDepleted) else None
+        return None
 
     def ask(
         self, endpoint: str, path: str, parameters: dict[str, str], object_type: str, subjects: Sequence[str], **context: str
@@ -147,11 +155,19 @@ class _Reading:
         parameters = {"usernames": self.account.handle, "user.fields": "public_metrics"}
         try:
             yield from self.ask("account", "2/users/by", parameters, "account", names)
+        except AccountClosed as error:
+            # the handle is unknown, which a rename makes it too: the list goes by the id, and says whether the account is gone
+            detail = f"no account under the handle {self.account.handle} ({error}); renamed? see accounts.csv"
+            yield from self.gaps(names, "not_reported", detail)
         except (Outage, PermissionMissing) as error:
             if isinstance(error, NoAnswer):
                 raise
-            for name in names:
-                yield Gap(self.account.account_id, name, error.cause, str(error), None, "account")
+            yield from self.gaps(names, error.cause, str(error))
+
+    def gaps(self, names: Sequence[str], cause: str, detail: str) -> Iterator[Gap]:
+        """Of numbers of the account."""
+        for name in names:
+            yield Gap(self.account.account_id, name, cause, detail, None, "account")
 
     def posts(self) -> Iterator[Page | Gap]:
         names = self.order.field_names("post", "lifetime")
