@@ -124,17 +124,21 @@ class _Reading:
         self.client = client
         self.order = order
         self.account = account
+        self.unknown_handle: list[Gap] = []
 
     def run(self) -> Generator[Page | Gap, None, SourceError | None]:
         """Returns the error that ends the other accounts too: a quota that is used up."""
+        ended: SourceError | None = None
         try:
             yield from self.snapshot()
             yield from self.posts()
         except SourceError as error:
             # the token, a throttle, the quota or the account itself: every further request would fail too
             yield Gap(self.account.account_id, "*", error.cause, str(error))
-            return error if isinstance(error, CreditsDepleted) else None
-        return None
+            ended = error
+        if not isinstance(ended, AccountClosed):
+            yield from self.unknown_handle
+        return ended if isinstance(ended, CreditsDepleted) else None
 
     def ask(
         self, endpoint: str, path: str, parameters: dict[str, str], object_type: str, subjects: Sequence[str], **context: str
@@ -158,7 +162,7 @@ class _Reading:
         except AccountClosed as error:
             # the handle is unknown, which a rename makes it too: the list goes by the id, and says whether the account is gone
             detail = f"no account under the handle {self.account.handle} ({error}); renamed? see accounts.csv"
-            yield from self.gaps(names, "not_reported", detail)
+            self.unknown_handle = list(self.gaps(names, "not_reported", detail))
         except (Outage, PermissionMissing) as error:
             if isinstance(error, NoAnswer):
                 raise
@@ -199,6 +203,8 @@ class _Reading:
             yield Gap(self.account.account_id, "posts", error.cause, str(error))
             if isinstance(error, NoAnswer):
                 raise
+        except AccountClosed:
+            raise
         except SourceError as error:
             yield Gap(self.account.account_id, "posts", error.cause, str(error))
             if not isinstance(error, PermissionMissing):

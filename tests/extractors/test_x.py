@@ -184,7 +184,7 @@ def test_a_handle_that_x_does_not_know_costs_the_snapshot_only() -> None:
 def test_an_account_that_x_does_not_know_by_its_id_either_is_closed() -> None:
     for reply in ({"errors": [NOT_FOUND]}, Reply({"title": "Not Found Error", "type": NOT_FOUND["type"]}, 404)):
         items, server, _ = fetch(Api(by=lambda _: {"errors": [NOT_FOUND]}, tweets=lambda _, reply=reply: reply))
-        assert gaps_of(items)[-1] == ("*", "account_closed", None)
+        assert gaps_of(items) == [("*", "account_closed", None)]
         assert len(server.asked) == 2
 
 
