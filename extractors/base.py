@@ -258,7 +258,7 @@ class Source(ABC):
     kinds: ClassVar[tuple[str, ...]]  # record kinds it produces
 
     def redact(self, body: Any) -> Any:
-        """What must not be landed and only the source's own shape tells: given decoded JSON, already redacted as all are."""
+        """Takes out what must not be landed and only the source's own shape tells. body: decoded JSON, redacted as all are."""
         return body
 
     @abstractmethod
