@@ -79,6 +79,14 @@ def test_a_like_count_of_x_that_is_missing_is_a_hole_of_the_one_that_lacks_it(ho
     assert (found["account", "like_count", None], found["post", "like_count", None]) == ("permission", "collected")
 
 
+def test_a_renamed_handle_of_x_costs_the_followers_and_not_the_posts(home: Home) -> None:
+    script = test_x.Api(by=lambda _: {"errors": [test_x.NOT_FOUND]})
+    collect(home, "x", script)  # ends without an error
+    found = outcomes(Home(home.path / "2"), "x", script)
+    assert (found["account", "followers_count", None], found["account", "like_count", None]) == ("not_reported", "not_reported")
+    assert (found[None, "posts", None], found["post", "like_count", None]) == ("collected", "collected")
+
+
 @pytest.mark.parametrize("says_nothing", ["page", "gap"])
 def test_a_source_that_does_not_say_whose_field_it_is_is_refused_by_name(
     home: Home, monkeypatch: pytest.MonkeyPatch, says_nothing: str
