@@ -115,8 +115,8 @@ class Page:
     run_date: date
     context: Mapping[str, str] = field(default_factory=dict)
     """Small facts that parse and the ledger need. Of general meaning: `subjects` (what was asked for, as in Gap.subject, with
-    commas), `object_type` (whose fields they are, as in Gap), `error` (a cause: this answer was no use), `superseded` (asked
-    again afterwards; not part of the ingest_id)."""
+    commas), `object_type` (whose fields are among them, as in Gap), `error` (a cause: this answer was no use), `superseded`
+    (asked again afterwards; not part of the ingest_id)."""
 
     @property
     def sha256(self) -> str:
@@ -163,7 +163,8 @@ class Drop:
 class Gap:
     """A hole with its typed cause (seed gap_causes). subject: '*' for all of an account, 'posts', or a source field.
 
-    object_type (account, post) says whose field it is; needed only where a platform has one name for a number of both.
+    object_type (account, post) says whose field it is. Where a platform has one name for a number of both, the ledger refuses a
+    gap or a page without it. '*' and 'posts' are nobody's field and have none.
     """
 
     account_id: str | None
@@ -257,7 +258,7 @@ class Source(ABC):
     kinds: ClassVar[tuple[str, ...]]  # record kinds it produces
 
     def redact(self, body: Any) -> Any:
-        """What must not be landed and only the source's own shape tells: given decoded JSON, already redacted as all are."""
+        """Takes out what must not be landed and only the source's own shape tells. body: decoded JSON, redacted as all are."""
         return body
 
     @abstractmethod
@@ -275,7 +276,10 @@ class ApiSource(Source):
     platform: ClassVar[str]
 
     def classify(self, received: Received) -> SourceError | None:
-        """What the platform's own error body means. None: no error known here; the client then goes by the status."""
+        """What the platform's own error body means. None: no error known here; the client then goes by the status.
+
+        received.body is None where the answer is not JSON (empty, text, HTML, cut off): then only status and headers speak.
+        """
         return None
 
     @abstractmethod
@@ -293,7 +297,10 @@ class SignalSource(Source):
         return host or self.default_host
 
     def classify(self, received: Received) -> SourceError | None:
-        """What the source's own error body means. None: no error known here; the client then goes by the status."""
+        """What the source's own error body means. None: no error known here; the client then goes by the status.
+
+        received.body is None where the answer is not JSON (empty, text, HTML, cut off): then only status and headers speak.
+        """
         return None
 
     @abstractmethod

@@ -83,7 +83,7 @@ def _posts(page: Page, body: Any, names: list[str]) -> Iterator[Row | Drop | Gap
                 )
             else:
                 object_id = post_id if isinstance(post_id, str) else None
-                yield Gap(page.account_id, name, "not_reported", "the post came without the count", object_id)
+                yield Gap(page.account_id, name, "not_reported", "the post came without the count", object_id, "post")
 
 
 # --- the independent count ---

@@ -255,14 +255,16 @@ class HttpClient:
         return None, unreadable_body(content, headers.get("Content-Type", ""))
 
     def _error(self, received: Received) -> SourceError | None:
+        error = self._classify(received)
+        if error is not None:
+            return error
         if received.body is None:
             if received.status == 429:
                 return Throttled("answer 429 without a body that could be read", retry_after_seconds(received))
             declared = received.headers.get("Content-Type", "no content type").split(";")[0][:60]
             return Outage(f"answer {received.status} is not readable JSON ({declared}): truncated, or a page for people")
-        error = self._classify(received)
-        if error is not None or received.status < 300:
-            return error
+        if received.status < 300:
+            return None
         if received.status == 429:
             return Throttled("answer 429", retry_after_seconds(received))
         problem = Outage if received.status >= 500 else Refused

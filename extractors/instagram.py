@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from extractors.base import ApiSource, Drop, Gap, Order, Page, Row, RowBatch, SourceError
-from extractors.instagram_rows import COUNTS, count, parse
+from extractors.instagram_rows import COUNTS, count, is_ad, parse, without_ads
 from extractors.meta import classify
 from extractors.meta_reading import INSIGHT_DAYS, MetaReading
 from extractors.meta_rows import day_of_meta, is_before, is_before_window, post_window
@@ -45,6 +45,9 @@ class Instagram(ApiSource):
     def classify(self, received: Received) -> SourceError | None:
         return classify(received)
 
+    def redact(self, body: Any) -> Any:
+        return without_ads(body)
+
     def fetch(self, client: HttpClient, order: Order) -> Iterator[Page | Gap]:
         for account in order.accounts:
             yield from _Reading(client, order, account).run()
@@ -66,7 +69,7 @@ class _Reading(MetaReading):
 
     def post_id(self, item: dict[str, Any]) -> str | None:
         post_id = item.get("id")
-        if not isinstance(post_id, str) or not MEDIA_ID.fullmatch(post_id):
+        if not isinstance(post_id, str) or not MEDIA_ID.fullmatch(post_id) or is_ad(item):
             return None
         return None if is_before_window(item.get("timestamp"), self.order.run_date) else post_id
 

@@ -18,13 +18,31 @@ COUNTS = ("like_count", "comments_count")
 ABSENT_IS_HIDDEN = frozenset({"like_count"})
 """By contract absent where the owner hides it: neither a 0 nor a hole, the insights have the number."""
 
+AD = "AD"
+"""`media_product_type` of an advertisement: neither landed nor asked for."""
+
 KINDS_OF_PRODUCT = {"REELS": "reel", "STORY": "story"}
+PRODUCTS_OF_THE_FEED = (None, "FEED")
 KINDS_OF_MEDIA = {"IMAGE": "original", "CAROUSEL_ALBUM": "original", "VIDEO": "video"}
 
 EMPTY = ("not_reported", "answer 200 with an empty list: Instagram has no number for it yet, or no more")
 """What insights without any number mean on Instagram."""
 
 USERNAME = re.compile(r"[A-Za-z0-9._]{1,30}")
+
+
+def without_ads(body: Any) -> Any:
+    """The answer without media that are advertisements; `_left_out` says how many they were."""
+    items = body.get("data") if isinstance(body, dict) else None
+    if isinstance(items, list):
+        kept = [item for item in items if not is_ad(item)]
+        if len(kept) < len(items):
+            body["data"], body["_left_out"] = kept, {"ads": len(items) - len(kept)}
+    return body
+
+
+def is_ad(item: Any) -> bool:
+    return isinstance(item, dict) and item.get("media_product_type") == AD
 
 
 def parse(page: Page) -> Iterator[Row | Drop | Gap]:
@@ -80,13 +98,15 @@ def _media(page: Page, body: Any, names: list[str]) -> Iterator[Row | Drop | Gap
                 yield observation(page.account_id, "post", post_id, name, "lifetime", value, f"{position} field {name}")
             elif name in names and (name not in ABSENT_IS_HIDDEN or name in item):
                 object_id = post_id if isinstance(post_id, str) else None
-                yield Gap(page.account_id, name, "not_reported", "the item came without the count", object_id)
+                yield Gap(page.account_id, name, "not_reported", "the item came without the count", object_id, "post")
 
 
 def _kind(item: dict[str, Any]) -> Any:
-    """What the media is. A type that is not known passes as it came: the suite names it."""
+    """What the media is. A type or product that is not known passes as it came: the suite names it."""
     product, media = item.get("media_product_type"), item.get("media_type")
-    return KINDS_OF_PRODUCT.get(str(product)) or KINDS_OF_MEDIA.get(str(media), media)
+    if product not in PRODUCTS_OF_THE_FEED:
+        return KINDS_OF_PRODUCT.get(str(product), product)
+    return KINDS_OF_MEDIA.get(str(media), media)
 
 
 # --- the independent count ---

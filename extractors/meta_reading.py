@@ -28,7 +28,7 @@ from extractors.base import (
     TooFewViewers,
 )
 from extractors.meta import NotOfThisPost, TooMuchAsked
-from extractors.meta_rows import post_window
+from extractors.meta_rows import is_empty_list, post_window
 
 if TYPE_CHECKING:
     from extractors.http import HttpClient
@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 VERSION = "v26.0"
 INSIGHT_DAYS = 14
 """Days of the account's daily totals read again: the last ones are 0 at first and filled later, and a weekly run needs seven."""
+
+WINDOW_CLOSED = (
+    "no post in 30 days, and no number of the account's insights: an empty answer, status 200, to all that was asked, as after the "
+    "90 days of Meta's data access window; the account's owner must log in to the app again and grant it access, then put the new "
+    "token into the connection"
+)
 
 POSTS_PER_PAGE, POSTS_PER_BATCH, LARGEST_NUMBER_OF_PAGES = 50, 50, 200
 
@@ -57,7 +63,12 @@ class MetaReading(ABC):
         self.account_id = account.account_id
         self.post_ids: dict[str, None] = {}
         self.young_ids: set[str] = set()
-        self.retired: set[str] = set()
+        self.list_is_empty = False
+        """The list of posts was read to its end and held nothing at all, not even what is left out here."""
+        self.insights_are_empty: list[bool] = []
+        """Of every answer about the account's insights."""
+        self.retired: set[tuple[str, str]] = set()
+        """Object type and name: a name that is dead for posts may live for accounts."""
 
     @abstractmethod
     def list_fields(self, names: Sequence[str]) -> str:
@@ -79,30 +90,31 @@ class MetaReading(ABC):
         try:
             for unit in (self.snapshot, self.posts, self.post_insights, self.account_insights):
                 yield from unit()
+            if self.list_is_empty and self.insights_are_empty and all(self.insights_are_empty):
+                yield Gap(self.account_id, "posts", PermissionMissing.cause, WINDOW_CLOSED)
         except SourceError as error:
             # the token, a throttle or the account itself: every further request would fail too, and make a throttle longer
             yield Gap(self.account_id, "*", error.cause, str(error))
 
     def ask(
-        self, endpoint: str, path: str, parameters: dict[str, str], subjects: Sequence[str], **context: str
+        self, endpoint: str, path: str, parameters: dict[str, str], object_type: str, subjects: Sequence[str], **context: str
     ) -> Generator[Page, None, Any]:
-        """Yields the pages, returns the body, raises the SourceError."""
-        answer = self.client.get(
-            endpoint, path, parameters, account_id=self.account_id, context={"subjects": ",".join(subjects), **context}
-        )
+        """Yields the pages, returns the body, raises the SourceError. object_type: whose fields the subjects are."""
+        about = {"subjects": ",".join(subjects), "object_type": object_type}
+        answer = self.client.get(endpoint, path, parameters, account_id=self.account_id, context=about | context)
         yield from answer.pages
         return answer.usable()
 
-    def gaps(self, names: Sequence[str], error: SourceError, object_id: str | None = None) -> Iterator[Gap]:
+    def gaps(self, object_type: str, names: Sequence[str], error: SourceError, object_id: str | None = None) -> Iterator[Gap]:
         for name in names:
-            yield Gap(self.account_id, name, error.cause, str(error), object_id)
+            yield Gap(self.account_id, name, error.cause, str(error), object_id, object_type)
 
     def snapshot(self) -> Iterator[Page | Gap]:
         def ask(_: Sequence[str], names: Sequence[str]) -> Iterator[Page]:
             fields = ",".join((self.account_fields, *names))
-            yield from self.ask("account", f"{VERSION}/{self.account_id}", {"fields": fields}, names)
+            yield from self.ask("account", f"{VERSION}/{self.account_id}", {"fields": fields}, "account", names)
 
-        yield from self.halving(ask, [self.account_id], self.order.field_names("account", "snapshot"))
+        yield from self.halving(ask, "account", [self.account_id], self.order.field_names("account", "snapshot"))
 
     def posts(self) -> Iterator[Page | Gap]:
         names = [name for name in self.order.field_names("post", "lifetime") if name in self.list_counts]
@@ -111,7 +123,7 @@ class MetaReading(ABC):
         except (PermissionMissing, RetiredMetric) as error:
             # one number that is refused fails the whole list: it is asked without
             without = self.counts_to_try_again(names, error)
-            yield from self.gaps([name for name in names if name not in without], error)
+            yield from self.gaps("post", [name for name in names if name not in without], error)
             try:
                 yield from self.post_pages(without)
             except (PermissionMissing, RetiredMetric) as again:
@@ -128,6 +140,7 @@ class MetaReading(ABC):
         }
         asked: Counter[tuple[str, int]] = Counter()
         number, limit = 1, POSTS_PER_PAGE
+        all_empty = True
         try:
             while path:
                 asked[path, limit] += 1
@@ -136,15 +149,18 @@ class MetaReading(ABC):
                 if number > LARGEST_NUMBER_OF_PAGES:
                     raise Refused(f"the list has more than {LARGEST_NUMBER_OF_PAGES} pages")
                 try:
-                    body = yield from self.ask(self.list_endpoint, path, parameters, ("posts", *names), page=str(number))
+                    subjects = ("posts", *names)
+                    body = yield from self.ask(self.list_endpoint, path, parameters, "post", subjects, page=str(number))
                 except TooMuchAsked:
                     if limit == 1:
                         raise
                     limit //= 2
                     path, parameters = _with_limit(path, parameters, limit)
                     continue
+                all_empty = all_empty and is_empty_list(body)
                 self.post_ids.update(dict.fromkeys(self.readable_posts(body)))
                 path, parameters, number = _next(body), {}, number + 1
+            self.list_is_empty = all_empty
         except (TokenExpired, Throttled, AccountClosed, NoAnswer) as error:
             yield Gap(self.account_id, "posts", error.cause, str(error))
             raise
@@ -170,12 +186,11 @@ class MetaReading(ABC):
                 fields = f"insights.metric({','.join(names)}){self.insights_period}{split}"
                 young = ",".join(post_id for post_id in ids if post_id in self.young_ids)
                 context = ({"breakdown": breakdown} if breakdown else {}) | ({"young": young} if young else {})
-                yield from self.ask(
-                    "post_insights", f"{VERSION}/", {"ids": ",".join(ids), "fields": fields}, names, ids=",".join(ids), **context
-                )
+                parameters = {"ids": ",".join(ids), "fields": fields}
+                yield from self.ask("post_insights", f"{VERSION}/", parameters, "post", names, ids=",".join(ids), **context)
 
             for first in range(0, len(ids), POSTS_PER_BATCH):
-                yield from self.halving(ask, ids[first : first + POSTS_PER_BATCH], names, are_posts=True)
+                yield from self.halving(ask, "post", ids[first : first + POSTS_PER_BATCH], names)
 
     @abstractmethod
     def account_insights(self) -> Iterator[Page | Gap]:
@@ -191,9 +206,11 @@ class MetaReading(ABC):
 
         def ask(_: Sequence[str], names: Sequence[str]) -> Iterator[Page]:
             parameters = {"metric": ",".join(names), **further, "period": "day", "since": since, "until": until, **split}
-            yield from self.ask("account_insights", f"{VERSION}/{self.account_id}/insights", parameters, names, **context)
+            path = f"{VERSION}/{self.account_id}/insights"
+            body = yield from self.ask("account_insights", path, parameters, "account", names, **context)
+            self.insights_are_empty.append(is_empty_list(body))
 
-        yield from self.halving(ask, [self.account_id], names)
+        yield from self.halving(ask, "account", [self.account_id], names)
 
     def insight_names(self, object_type: str, period: str) -> Iterator[tuple[str | None, list[str]]]:
         """The metrics of insights by their breakdown: those with one cannot be asked together with those without."""
@@ -206,15 +223,15 @@ class MetaReading(ABC):
     def halving(
         self,
         ask: Callable[[Sequence[str], Sequence[str]], Iterator[Page]],
+        object_type: str,
         ids: Sequence[str],
         names: Sequence[str],
-        are_posts: bool = False,
     ) -> Iterator[Page | Gap]:
         """Ask for names of objects. One bad name or object fails the whole request: halve until what is bad stands alone."""
-        names = [name for name in names if name not in self.retired]
+        names = [name for name in names if (object_type, name) not in self.retired]
         if not names:
             return
-        concerns_posts = False
+        are_posts, concerns_posts = object_type == "post", False
         try:
             yield from ask(ids, names)
             return
@@ -232,17 +249,17 @@ class MetaReading(ABC):
         if concerns_posts and len(ids) > 1:
             middle = len(ids) // 2
             for half in (ids[:middle], ids[middle:]):
-                yield from self.halving(ask, half, names, are_posts)
+                yield from self.halving(ask, object_type, half, names)
         elif len(names) > 1 and isinstance(
             problem, RetiredMetric | TooFewViewers | NotOfThisPost | TooMuchAsked | PermissionMissing
         ):
             middle = len(names) // 2
             for part in (names[:middle], names[middle:]):
-                yield from self.halving(ask, ids, part, are_posts)
+                yield from self.halving(ask, object_type, ids, part)
         else:
             if isinstance(problem, RetiredMetric):
-                self.retired.update(names)
-            yield from self.gaps(names, problem, ids[0] if concerns_posts else None)
+                self.retired.update((object_type, name) for name in names)
+            yield from self.gaps(object_type, names, problem, ids[0] if concerns_posts else None)
 
 
 class _PostGone(SourceError):

@@ -77,7 +77,7 @@ def account(page: Page, body: Any, url: Any) -> Iterator[Row | Gap]:
     names = subjects_of(page)
     if not isinstance(body, dict):
         for name in names:
-            yield Gap(page.account_id, name, "not_reported", "the answer came without the account's fields")
+            yield Gap(page.account_id, name, "not_reported", "the answer came without the account's fields", None, "account")
         return
     position = f"account {page.account_id}"
     account_id = body.get("id")
@@ -87,7 +87,7 @@ def account(page: Page, body: Any, url: Any) -> Iterator[Row | Gap]:
         yield Row("account", {"account_id": account_id, **named, **wrong}, position)
     for name in names:
         if body.get(name) is None:
-            yield Gap(page.account_id, name, "not_reported", "the answer came without the field")
+            yield Gap(page.account_id, name, "not_reported", "the answer came without the field", None, "account")
         else:
             yield observation(
                 account_id, "account", account_id, name, "snapshot", body[name], f"{position} field {name}", **wrong
@@ -118,11 +118,12 @@ def post_insights(page: Page, body: Any, if_empty: tuple[str, str]) -> Iterator[
             wrong = defect("other_object", f"the answer has insights of {cut(post_id)}, which was not asked for")
             yield from insights(page, "post", post_id, found, (), if_empty, position, **wrong)
         else:
-            expected = () if post_id in young and _is_empty(found) else names
+            expected = () if post_id in young and is_empty_list(found) else names
             yield from insights(page, "post", post_id, found, expected, if_empty, position)
 
 
-def _is_empty(found: Any) -> bool:
+def is_empty_list(found: Any) -> bool:
+    """Whether an answer is a list without an item, and not something else that has none."""
     return isinstance(found, dict) and found.get("data") == []
 
 
@@ -145,11 +146,11 @@ def insights(
     gap_object = object_id if object_type == "post" else None
     if not isinstance(series, list):
         for name in names:
-            yield Gap(page.account_id, name, "not_reported", "the answer came without insights", gap_object)
+            yield Gap(page.account_id, name, "not_reported", "the answer came without insights", gap_object, object_type)
         return
     if not series:
         for name in names:
-            yield Gap(page.account_id, name, *if_empty, gap_object)
+            yield Gap(page.account_id, name, *if_empty, gap_object, object_type)
         return
     breakdown = page.context.get("breakdown")
     answered = set()
@@ -169,7 +170,7 @@ def insights(
             )  # fmt: skip
     for name in names:
         if name not in answered:
-            yield Gap(page.account_id, name, "not_reported", "the answer came without a value", gap_object)
+            yield Gap(page.account_id, name, "not_reported", "the answer came without a value", gap_object, object_type)
 
 
 def _values(entry: Any, page: Page) -> Iterator[tuple[dict[str, Any], Any]]:

@@ -8,7 +8,19 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from extractors.base import Drop, Gap, Page, RetiredMetric, Row, RowBatch, SignalOrder, SignalSource, SourceError, WatchedSeries
+from extractors.base import (
+    Drop,
+    Gap,
+    Page,
+    PermissionMissing,
+    RetiredMetric,
+    Row,
+    RowBatch,
+    SignalOrder,
+    SignalSource,
+    SourceError,
+    WatchedSeries,
+)
 
 if TYPE_CHECKING:
     from extractors.http import HttpClient, Received
@@ -29,7 +41,12 @@ class MastodonActivity(SignalSource):
         return f"{host}/{server}" if host else f"https://{server}"
 
     def classify(self, received: Received) -> SourceError | None:
-        return RetiredMetric("answer 404: the server has switched its activity off") if received.status == 404 else None
+        """By the status: the 404 of a server that has it switched off comes with an empty body."""
+        if received.status == 404:
+            return RetiredMetric("answer 404: the server has switched its activity off")
+        if received.status in (401, 403):
+            return PermissionMissing(f"answer {received.status}: the server shows its activity only to those who log in")
+        return None
 
     def fetch(self, client: HttpClient, order: SignalOrder) -> Iterator[Page | Gap]:
         wanted = {series.asked_as.partition("/")[2]: series for series in order.series}

@@ -9,13 +9,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from extractors.base import Drop, Gap, Page, Row, RowBatch, SignalOrder, SignalSource, SourceError, WatchedSeries
+from extractors.base import Drop, Gap, Page, PermissionMissing, Row, RowBatch, SignalOrder, SignalSource, SourceError, WatchedSeries
 
 if TYPE_CHECKING:
     from extractors.http import HttpClient, Received
 
-DAYS = 91
-"""Days read again in each run: a first run has thirteen weeks at once, and days that came late are filled."""
+DAYS = 98
+"""Days read again in each run: a first run, on any weekday, has thirteen whole weeks (Monday to Sunday) at once although the last
+day is not there yet, and days that came late are filled."""
 
 
 class NoSuchViews(SourceError):
@@ -35,12 +36,21 @@ class WikimediaViews(SignalSource):
     default_host = "https://wikimedia.org"
 
     def classify(self, received: Received) -> SourceError | None:
-        detail = received.body.get("detail") if isinstance(received.body, dict) else None
-        return NoSuchViews(str(detail)[:300]) if received.status == 404 else None
+        if received.status == 403:
+            return PermissionMissing(
+                "answer 403: Wikimedia refuses a User-Agent that does not say who asks: set INSIGHT_CONTACT to a page or mailbox"
+            )
+        if received.status == 404 and isinstance(received.body, dict):
+            return NoSuchViews(str(received.body.get("detail"))[:300])
+        return None
 
     def fetch(self, client: HttpClient, order: SignalOrder) -> Iterator[Page | Gap]:
         first, last = order.run_date - timedelta(days=DAYS), order.run_date - timedelta(days=1)
+        refused: SourceError | None = None
         for series in order.series:
+            if refused is not None:
+                yield gap(series, refused)
+                continue
             project, _, article = series.asked_as.partition("/")
             path = f"api/rest_v1/metrics/pageviews/per-article/{project}/all-access/user/{quote(article, safe='')}"
             context = {"subjects": series.subject, "channel": series.channel, "series": series.series}
@@ -48,6 +58,8 @@ class WikimediaViews(SignalSource):
             yield from answer.pages
             if answer.error is not None:
                 yield gap(series, answer.error)
+            if isinstance(answer.error, PermissionMissing):  # it is about who asks, whatever is asked
+                refused = answer.error
 
     def parse(self, page: Page) -> Iterator[Row | RowBatch | Drop | Gap]:
         """Kind signal: series × day. A day that is not in the answer is missing, not 0."""

@@ -25,7 +25,7 @@ from extractors.base import (
     Throttled,
     TokenExpired,
 )
-from extractors.x_rows import count, parse, post_window, without_words_of_others
+from extractors.x_rows import count, for_landing, parse, post_window
 
 if TYPE_CHECKING:
     from extractors.http import HttpClient, Received
@@ -51,11 +51,15 @@ class XPosts(ApiSource):
         return classify(received)
 
     def redact(self, body: Any) -> Any:
-        return without_words_of_others(body)
+        return for_landing(body)
 
     def fetch(self, client: HttpClient, order: Order) -> Iterator[Page | Gap]:
+        depleted: SourceError | None = None
         for account in order.accounts:
-            yield from _Reading(client, order, account).run()
+            if depleted is None:
+                depleted = yield from _Reading(client, order, account).run()
+            else:
+                yield Gap(account.account_id, "*", depleted.cause, str(depleted))
 
     def parse(self, page: Page) -> Iterator[Row | RowBatch | Drop | Gap]:
         return parse(page)
@@ -98,8 +102,9 @@ def _kind(problem: dict[str, Any]) -> str:
 
 
 def _message(body: dict[str, Any], errors: list[dict[str, Any]]) -> str:
-    said = [part for one in (body, *errors) for part in (one.get("detail"), one.get("message")) if isinstance(part, str)]
-    return (said[0] if said else str(body.get("title") or "X gave no reason"))[:300]
+    """Of `errors` only the titles are left (x_rows.for_landing)."""
+    said = (body.get("detail"), body.get("message"), *(one.get("title") for one in errors), body.get("title"))
+    return next((part for part in said if isinstance(part, str) and part), "X gave no reason")[:300]
 
 
 def _reset_seconds(received: Received) -> float | None:
@@ -119,25 +124,32 @@ class _Reading:
         self.client = client
         self.order = order
         self.account = account
+        self.unknown_handle: list[Gap] = []
 
-    def run(self) -> Iterator[Page | Gap]:
+    def run(self) -> Generator[Page | Gap, None, SourceError | None]:
+        """Returns the error that ends the other accounts too: a quota that is used up."""
+        ended: SourceError | None = None
         try:
             yield from self.snapshot()
             yield from self.posts()
         except SourceError as error:
             # the token, a throttle, the quota or the account itself: every further request would fail too
             yield Gap(self.account.account_id, "*", error.cause, str(error))
+            ended = error
+        if not isinstance(ended, AccountClosed):
+            yield from self.unknown_handle
+        return ended if isinstance(ended, CreditsDepleted) else None
 
     def ask(
-        self, endpoint: str, path: str, parameters: dict[str, str], subjects: Sequence[str], **context: str
+        self, endpoint: str, path: str, parameters: dict[str, str], object_type: str, subjects: Sequence[str], **context: str
     ) -> Generator[Page, None, Any]:
-        """Yields the pages, returns the body, raises the SourceError."""
+        """Yields the pages, returns the body, raises the SourceError. object_type: whose fields the subjects are."""
         answer = self.client.get(
             endpoint,
             path,
             parameters,
             account_id=self.account.account_id,
-            context={"subjects": ",".join(subjects), **context},
+            context={"subjects": ",".join(subjects), "object_type": object_type, **context},
         )
         yield from answer.pages
         return answer.usable()
@@ -146,12 +158,20 @@ class _Reading:
         names = self.order.field_names("account", "snapshot")
         parameters = {"usernames": self.account.handle, "user.fields": "public_metrics"}
         try:
-            yield from self.ask("account", "2/users/by", parameters, names)
+            yield from self.ask("account", "2/users/by", parameters, "account", names)
+        except AccountClosed as error:
+            # the handle is unknown, which a rename makes it too: the list goes by the id, and says whether the account is gone
+            detail = f"no account under the handle {self.account.handle} ({error}); renamed? see accounts.csv"
+            self.unknown_handle = list(self.gaps(names, "not_reported", detail))
         except (Outage, PermissionMissing) as error:
             if isinstance(error, NoAnswer):
                 raise
-            for name in names:
-                yield Gap(self.account.account_id, name, error.cause, str(error))
+            yield from self.gaps(names, error.cause, str(error))
+
+    def gaps(self, names: Sequence[str], cause: str, detail: str) -> Iterator[Gap]:
+        """Of numbers of the account."""
+        for name in names:
+            yield Gap(self.account.account_id, name, cause, detail, None, "account")
 
     def posts(self) -> Iterator[Page | Gap]:
         names = self.order.field_names("post", "lifetime")
@@ -168,7 +188,8 @@ class _Reading:
         try:
             while True:
                 path, token = f"2/users/{self.account.account_id}/tweets", {"pagination_token": following} if following else {}
-                body = yield from self.ask("tweets", path, {**parameters, **token}, ("posts", *names), page=str(number))
+                asked, subjects = {**parameters, **token}, ("posts", *names)
+                body = yield from self.ask("tweets", path, asked, "post", subjects, page=str(number))
                 following = _next_token(body)
                 if not following:
                     return
@@ -182,6 +203,8 @@ class _Reading:
             yield Gap(self.account.account_id, "posts", error.cause, str(error))
             if isinstance(error, NoAnswer):
                 raise
+        except AccountClosed:
+            raise
         except SourceError as error:
             yield Gap(self.account.account_id, "posts", error.cause, str(error))
             if not isinstance(error, PermissionMissing):

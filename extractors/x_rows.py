@@ -13,7 +13,7 @@ from extractors.base import Drop, Gap, Page, Row
 from extractors.meta_rows import is_before_window, observation, other_account, post_window, subjects_of
 from extractors.redaction import HIDDEN
 
-__all__ = ["count", "parse", "post_window", "without_words_of_others"]
+__all__ = ["count", "for_landing", "parse", "post_window"]
 
 OLDER_NAMES = {"repost_count": "retweet_count", "post_count": "tweet_count"}
 """The specification of August 2026 renames numbers that the wire has under their older names: both are the older."""
@@ -27,20 +27,39 @@ SAME_POST = timedelta(days=1)
 """An id tells when its version was made. Where neither the first nor the last is so near to the post's time, ids tell nothing."""
 
 
-def without_words_of_others(body: Any) -> Any:
-    """The answer without the text of replies and reposts, which quotes or addresses people, without whom they answer, and
-    without the words of descriptions of media."""
-    items = body.get("data") if isinstance(body, dict) else None
-    if isinstance(items, list):
-        for item in items:
-            if isinstance(item, dict):
-                item.pop("in_reply_to_user_id", None)
-                if _kind(item) != "original":
-                    item.pop("text", None)
+REFERENCES = ("referenced_tweets", "referenced_posts")
+KEPT_OF_ERRORS = ("type", "title", "status", "code")
+
+
+def for_landing(body: Any) -> Any:
+    """The answer without the text of replies and reposts, which quotes or addresses people, without whom and what they answer
+    (an id leads to a citizen's post), and without the words of descriptions of media and of errors, which name either."""
+    if not isinstance(body, dict):
+        return body
+    items = body.get("data")
+    for item in items if isinstance(items, list) else [items]:
+        if isinstance(item, dict):
+            item.pop("in_reply_to_user_id", None)
+            if _kind(item) != "original":
+                item.pop("text", None)
+            for name in REFERENCES:
+                if name in item:
+                    item[name] = _only(("type",), item[name])
+    if "errors" in body:
+        body["errors"] = _only(KEPT_OF_ERRORS, body["errors"])
     for one in _media(body):
         if one.get("alt_text"):  # of whom it is the answer does not say; that there is one is all that is counted
             one["alt_text"] = HIDDEN
     return body
+
+
+def _only(names: tuple[str, ...], found: Any) -> list[dict[str, Any]]:
+    """Of the objects in a list these plain members, and nothing of what is no list of objects."""
+    return [
+        {name: one[name] for name in names if isinstance(one.get(name), str | int)}
+        for one in (found if isinstance(found, list) else ())
+        if isinstance(one, dict)
+    ]
 
 
 def parse(page: Page) -> Iterator[Row | Drop | Gap]:
@@ -81,7 +100,7 @@ def _accounts(page: Page, items: list[Any]) -> Iterator[Row | Gap]:
                 answered.add(name)
     for name in subjects_of(page):
         if name not in answered:
-            yield Gap(page.account_id, name, "not_reported", "the answer came without the number for this account")
+            yield Gap(page.account_id, name, "not_reported", "the answer came without the number for this account", None, "account")
 
 
 def _post(page: Page, item: Any, described: dict[str, bool], position: str) -> Iterator[Row | Drop | Gap]:
@@ -124,7 +143,7 @@ def _post(page: Page, item: Any, described: dict[str, bool], position: str) -> I
         object_id = post_id if isinstance(post_id, str) else None
         for name in subjects_of(page):
             if name != "posts" and name not in metrics:
-                yield Gap(page.account_id, name, "not_reported", "the post came without the number", object_id)
+                yield Gap(page.account_id, name, "not_reported", "the post came without the number", object_id, "post")
 
 
 def _kind(item: dict[str, Any]) -> str:

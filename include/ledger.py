@@ -30,7 +30,10 @@ class Parsed(Protocol):
 
 
 def of_force(parsed: Parsed, source: ApiSource, order: Order, ingest_id: str) -> pa.Table:
-    """Kind `collection`: account × object type × subject (× object, for gaps about one post)."""
+    """Kind `collection`: account × object type × subject (× object, for gaps about one post).
+
+    Raises ValueError where the source names a field without saying whose, and its platform has that name for accounts and posts.
+    """
     recorded_at = datetime.now(UTC)
     simulated = simulated_accounts(source.platform)
     is_simulated = any(page.is_simulated for page in parsed.pages)
@@ -48,12 +51,12 @@ def of_force(parsed: Parsed, source: ApiSource, order: Order, ingest_id: str) ->
             "account_id": account.account_id,
             "recorded_at": recorded_at,
         }
-        gaps = _gaps_of(account, parsed, order)
+        gaps = _gaps_of(account, parsed, order, source.name)
         for gap in gaps:
             what = {"object_type": gap.object_type, "object_id": gap.object_id, "subject": gap.subject}
             rows.append({**common, **what, "outcome": "gap", "cause": gap.cause, "detail": gap.detail})
         closed = {(gap.object_type, gap.subject) for gap in gaps if gap.object_id is None}
-        for object_type, subject in _answered_subjects(account, parsed, order):
+        for object_type, subject in _answered_subjects(account, parsed, order, source.name):
             if (object_type, subject) not in closed:
                 rows.append({**common, "object_type": object_type, "subject": subject, "outcome": "collected"})
     return to_table("collection", rows)
@@ -85,32 +88,39 @@ def of_signals(parsed: Parsed, source: SignalSource, watched: Iterable[WatchedSe
     return to_table("collection", rows)
 
 
-def _object_type(subject: str, said: str | None, order: Order) -> str | None:
+def _object_type(subject: str, said: str | None, order: Order, source: str) -> str | None:
     """Whose field a subject is. A name that the platform has for accounts only, or posts only, says it by itself."""
+    if subject in WHOLE_ACCOUNT_SUBJECTS:
+        return None
     asked = {each.object_type for each in order.fields if each.source_field == subject}
-    return asked.pop() if len(asked) == 1 else said if subject not in WHOLE_ACCOUNT_SUBJECTS else None
+    if len(asked) > 1 and said not in asked:
+        raise ValueError(
+            f"{source}: {subject!r} is a field of {' and of '.join(sorted(asked))}; its gaps and the context of its pages must say "
+            f"of which (object_type), they say {said}: else the hole of one would pass for the other's (docs/add-a-source.md)"
+        )
+    return asked.pop() if len(asked) == 1 else said
 
 
-def _gaps_of(account: Account, parsed: Parsed, order: Order) -> list[Gap]:
+def _gaps_of(account: Account, parsed: Parsed, order: Order, source: str) -> list[Gap]:
     """The account's gaps, each subject and object once: the first cause is the one that led to the others."""
     gaps: dict[tuple[str | None, str, str | None], Gap] = {}
     for gap in parsed.gaps:
         if gap.account_id in (account.account_id, None):
-            object_type = _object_type(gap.subject, gap.object_type, order)
+            object_type = _object_type(gap.subject, gap.object_type, order, source)
             gaps.setdefault((object_type, gap.subject, gap.object_id), replace(gap, object_type=object_type))
     if not gaps and not any(page.account_id == account.account_id for page in parsed.pages):
         return [Gap(account.account_id, "*", "not_collected", "the attempt brought neither an answer nor a reason")]
     return list(gaps.values())
 
 
-def _answered_subjects(account: Account, parsed: Parsed, order: Order) -> list[tuple[str | None, str]]:
+def _answered_subjects(account: Account, parsed: Parsed, order: Order, source: str) -> list[tuple[str | None, str]]:
     """Object type and subject: '*' and what was asked for on pages that were of use.
 
     A subject with a gap is not collected, whatever else was answered.
     """
     useful = [page for page in parsed.pages if page.account_id == account.account_id and "error" not in page.context]
     named = (
-        (_object_type(name, page.context.get("object_type"), order), name)
+        (_object_type(name, page.context.get("object_type"), order, source), name)
         for page in useful
         for name in page.context.get("subjects", "").split(",")
         if name

@@ -30,7 +30,7 @@ KINDS: dict[str, str] = {
     "edited_post": "from the first date on, the newest original older than detail.age_days (0) has a new id; the older ones are in "
     "its history, and gone",
     "credits_depleted": "every request answers 402; with detail.form enrolled in its older words, with usage_capped 429",
-    "activity_disabled": "detail.host (every one) answers 404",
+    "activity_disabled": "detail.host (every one) answers 404 without a body",
 }
 SOCIAL, META = ("facebook", "instagram", "x"), ("facebook", "instagram")
 PLATFORMS = (*SOCIAL, "wikimedia", "mastodon")

@@ -32,8 +32,10 @@ class MastodonInstances(Service):
             "x-ratelimit-reset": from_instant(self._windows.reset).strftime("%Y-%m-%dT%H:%M:%S.000000Z"),
         }
         disabled = self.book.all("activity_disabled", EVERYONE, self.clock.today)
-        if not is_activity or any(defect.detail.get("host", host) == host for defect in disabled):
-            return Answer(404, {"error": "Not Found" if is_activity else "Record not found"}, headers)
+        if not is_activity:
+            return Answer(404, {"error": "Record not found"}, headers)
+        if any(defect.detail.get("host", host) == host for defect in disabled):
+            return Answer(404, "", headers)  # Mastodon: head 404
         if left < 0 or self.due("throttle", EVERYONE):
             return Answer(429, {"error": "Too many requests"}, {**headers, "x-ratelimit-remaining": "0"})
         if self.due("server_error", EVERYONE):

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from extractors.base import Access, NoAnswer, Outage, Refused, Secret, SourceError, Throttled
+import extractors
+from extractors.base import Access, ApiSource, NoAnswer, Outage, Refused, Secret, SignalSource, SourceError, Throttled
 from extractors.http import Answer, HttpClient, Received
 from tests.extractors.loopback import Asked, Reply, serving
 
@@ -91,6 +92,23 @@ def test_it_gives_up_after_its_tries(bad: Reply, kind: type[SourceError]) -> Non
     assert (len(asked), len(slept)) == (4, 3)
     with pytest.raises(kind):
         answer.usable()
+
+
+def test_what_the_source_makes_of_an_answer_without_json_is_asked_first() -> None:
+    def classify(received: Received) -> SourceError | None:
+        return Refused("not here") if received.body is None and received.status == 404 else None
+
+    for body in (b"", b"<html>", b'"just text"'):
+        answer, asked, _ = ask(lambda _, body=body: Reply(body, status=404), classify=classify)
+        assert (str(answer.error), len(asked)) == ("not here", 1)
+    assert type(ask(lambda _: Reply(b"", status=500), classify=classify, tries=1)[0].error) is Outage
+
+
+@pytest.mark.parametrize("source", [source for source in extractors.SOURCES if isinstance(source, ApiSource | SignalSource)])
+@pytest.mark.parametrize("status", [200, 400, 401, 402, 403, 404, 429, 500])
+def test_every_source_bears_an_answer_without_json(source: ApiSource | SignalSource, status: int) -> None:
+    error = source.classify(Received(status, {}, None, datetime(2026, 11, 2, tzinfo=UTC)))
+    assert error is None or status >= 400
 
 
 def test_an_answer_that_will_not_change_is_not_asked_again() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -98,6 +99,7 @@ def fetch(script: Callable[[Asked], Any]) -> tuple[list[Page | Gap], Loopback]:
             Access(server.base_url, Secret("EAAplanted0123456789abcdef")),
             run_date=RUN_DATE,
             classify=INSTAGRAM.classify,
+            redact_more=INSTAGRAM.redact,
             sleep=lambda _: None,
             tries=3,
         )
@@ -173,14 +175,27 @@ def test_a_snapshot_is_an_account_and_its_numbers() -> None:
         ("VIDEO", "FEED", "video"),
         ("VIDEO", "REELS", "reel"),
         ("IMAGE", "STORY", "story"),
-        ("IMAGE", "AD", "original"),
+        ("IMAGE", None, "original"),
+        ("VIDEO", None, "video"),
         ("HOLOGRAM", "FEED", "HOLOGRAM"),
+        ("IMAGE", "THREADS", "THREADS"),
+        ("VIDEO", "AD", "AD"),  # one that was landed nevertheless: the suite names it
     ],
 )
-def test_what_kind_of_post_a_media_is(media_type: str, product: str, kind: str) -> None:
+def test_what_kind_of_post_a_media_is(media_type: str, product: str | None, kind: str) -> None:
     body = {"data": [media_item(1, media_type=media_type, media_product_type=product)]}
     (post,) = rows_of(parse(landed("media", body, "posts"), INSTAGRAM), "post")
     assert post["kind"] == kind
+
+
+def test_ads_are_not_landed_and_nothing_is_asked_about_them() -> None:
+    ads = [media_item(number, media_product_type="AD", caption="Buy planted") for number in (7, 8)]
+    items, server = fetch(Graph(media=lambda _: {"data": [ads[0], media_item(1), ads[1]]}))
+    (page,) = [item for item in items if isinstance(item, Page) and item.endpoint == "media"]
+    assert [row["post_id"] for row in rows_of(parse(page, INSTAGRAM), "post")] == [media_item(1)["id"]]
+    assert json.loads(page.body)["_left_out"] == {"ads": 2}
+    assert "planted" not in page.body
+    assert [one.query["ids"] for one in server.asked if "ids" in one.query] == [media_item(1)["id"]]
 
 
 def test_hidden_likes_are_neither_zero_nor_a_hole() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,17 +24,19 @@ LOGINS = WatchedSeries("mastodon", "social_logins", "mastodon.social/logins")
 STATUSES = WatchedSeries("mastodon", "social_statuses", "mastodon.social/statuses")
 
 
-def fetch(source: SignalSource, script: Callable[[Asked], Any], *series: WatchedSeries) -> tuple[list[Page | Gap], Loopback]:
+def fetch(
+    source: SignalSource, script: Callable[[Asked], Any], *series: WatchedSeries, run_date: date = RUN_DATE
+) -> tuple[list[Page | Gap], Loopback]:
     with serving(script) as server:
         client = HttpClient(
             Access(server.base_url),
-            run_date=RUN_DATE,
+            run_date=run_date,
             classify=source.classify,
             contact="https://insight.example",
             sleep=lambda _: None,
             tries=2,
         )
-        items = list(source.fetch(client, SignalOrder(RUN_DATE, series)))
+        items = list(source.fetch(client, SignalOrder(run_date, series)))
         client.close()
     return items, server
 
@@ -62,11 +65,21 @@ def test_views_are_asked_by_title_and_in_the_name_of_somebody() -> None:
     assert gaps_of(items) == []
     base = "/api/rest_v1/metrics/pageviews/per-article/en.wikipedia/all-access/user"
     assert [one.path for one in server.asked] == [
-        f"{base}/Bluesky/daily/20260803/20261101",
-        f"{base}/AC%2FDC/daily/20260803/20261101",
+        f"{base}/Bluesky/daily/20260727/20261101",
+        f"{base}/AC%2FDC/daily/20260727/20261101",
     ]
     assert all(one.headers["user-agent"] == "police-social-insight/0.1 (+https://insight.example)" for one in server.asked)
     assert all("authorization" not in one.headers for one in server.asked)
+
+
+@pytest.mark.parametrize("later", range(7))
+def test_a_first_run_on_any_weekday_has_thirteen_whole_weeks_although_yesterday_is_not_there_yet(later: int) -> None:
+    run_date = RUN_DATE + timedelta(days=later)
+    _, server = fetch(WIKIMEDIA, lambda _: {"items": [view("2026110100", 1)]}, BLUESKY, run_date=run_date)
+    first = date.fromisoformat(server.asked[0].path.split("/")[-2])
+    there = [first + timedelta(days=number) for number in range((run_date - first).days - 1)]
+    weeks = Counter(day.isocalendar()[:2] for day in there)
+    assert sum(days == 7 for days in weeks.values()) == 13
 
 
 def test_days_become_rows_and_missing_days_stay_missing() -> None:
@@ -98,6 +111,14 @@ def test_an_article_without_views_is_a_gap_and_costs_no_other_its_own() -> None:
 def test_a_throttle_in_plain_text_is_a_throttle() -> None:
     items, _ = fetch(WIKIMEDIA, lambda _: Reply(b"too many", 429, {"Content-Type": "text/plain", "Retry-After": "1"}), BLUESKY)
     assert gaps_of(items) == [("bluesky/wikipedia_views", "throttled")]
+
+
+def test_a_refused_user_agent_is_said_after_one_request_with_what_to_do() -> None:
+    text = Reply(b"Please set a user-agent and respect our robot policy https://w.wiki/4wJS.", 403, {"Content-Type": "text/plain"})
+    items, server = fetch(WIKIMEDIA, lambda _: text, BLUESKY, AC_DC)
+    assert gaps_of(items) == [(BLUESKY.subject, "permission"), (AC_DC.subject, "permission")]
+    assert all("set INSIGHT_CONTACT" in item.detail for item in items if isinstance(item, Gap))
+    assert len(server.asked) == 1
 
 
 # Mastodon
@@ -153,6 +174,21 @@ def test_a_number_that_is_not_there_is_a_gap_and_no_zero() -> None:
     assert [row["series"] for row in rows_of(parsed, "signal")] == ["social_statuses"]
 
 
-def test_a_server_that_has_switched_it_off_is_a_gap_of_all_its_series() -> None:
-    items, _ = fetch(MASTODON, lambda _: Reply({"error": "Not Found"}, 404), LOGINS, STATUSES)
-    assert gaps_of(items) == [("mastodon/social_logins", "retired_metric"), ("mastodon/social_statuses", "retired_metric")]
+NOT_JSON = {"Content-Type": "text/html"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "cause"),
+    [
+        (Reply(b"", 404), "retired_metric"),
+        (Reply(b"<html>", 404, NOT_JSON), "retired_metric"),
+        (Reply({"error": "Not Found"}, 404), "retired_metric"),
+        (Reply({"error": "This method requires an authenticated user"}, 401), "permission"),
+        (Reply(b"", 401), "permission"),
+        (Reply(b"", 403), "permission"),
+    ],
+)
+def test_a_server_that_does_not_show_it_is_a_gap_of_all_its_series_and_not_asked_again(reply: Reply, cause: str) -> None:
+    items, server = fetch(MASTODON, lambda _: reply, LOGINS, STATUSES)
+    assert gaps_of(items) == [(LOGINS.subject, cause), (STATUSES.subject, cause)]
+    assert len(server.asked) == 1

@@ -95,8 +95,10 @@ class Api:
         return {"data": [post_item()], "meta": {"result_count": 1}}
 
 
-def fetch(script: Callable[[Asked], Any], tries: int = 3) -> tuple[list[Page | Gap], Loopback, list[float]]:
-    order = Order("gwent", (Account("x", ACCOUNT_ID, "sim_gwent", "gwent"),), RUN_DATE, FIELDS)
+def fetch(
+    script: Callable[[Asked], Any], tries: int = 3, account_ids: tuple[str, ...] = (ACCOUNT_ID,)
+) -> tuple[list[Page | Gap], Loopback, list[float]]:
+    order = Order("gwent", tuple(Account("x", each, "sim_gwent", "gwent") for each in account_ids), RUN_DATE, FIELDS)
     waits: list[float] = []
     with serving(script) as server:
         client = HttpClient(
@@ -168,10 +170,22 @@ def test_a_handle_that_is_now_anothers_gives_no_number_to_this_account() -> None
     assert {row["account_id"] for row in rows_of(parsed, "observation")} == {"99"}
 
 
-def test_an_account_that_x_does_not_know_is_closed_and_nothing_more_is_asked() -> None:
+def test_a_handle_that_x_does_not_know_costs_the_snapshot_only() -> None:
     items, server, _ = fetch(Api(by=lambda _: {"errors": [NOT_FOUND]}))
-    assert gaps_of(items) == [("*", "account_closed", None)]
-    assert len(server.asked) == 1
+    assert gaps_of(items) == [(name, "not_reported", None) for name in USER_METRICS]
+    assert {item.object_type for item in items if isinstance(item, Gap)} == {"account"}
+    detail = next(item.detail for item in items if isinstance(item, Gap))
+    assert "no account under the handle sim_gwent" in detail
+    assert "renamed? see accounts.csv" in detail
+    (useful,) = [item for item in items if isinstance(item, Page) and "error" not in item.context]
+    assert (useful.endpoint, len(server.asked)) == ("tweets", 2)
+
+
+def test_an_account_that_x_does_not_know_by_its_id_either_is_closed() -> None:
+    for reply in ({"errors": [NOT_FOUND]}, Reply({"title": "Not Found Error", "type": NOT_FOUND["type"]}, 404)):
+        items, server, _ = fetch(Api(by=lambda _: {"errors": [NOT_FOUND]}, tweets=lambda _, reply=reply: reply))
+        assert gaps_of(items) == [("*", "account_closed", None)]
+        assert len(server.asked) == 2
 
 
 def test_ids_stay_text_and_every_public_metric_is_a_number() -> None:
@@ -228,12 +242,25 @@ def test_reposts_replies_and_quotes(reference: str | None, kind: str, has_text: 
 
 
 def test_words_of_others_are_never_landed() -> None:
-    reply = post_item(text="@jane_planted call us", in_reply_to_user_id="77", referenced_tweets=[{"type": "replied_to", "id": "1"}])
+    reference = {"type": "replied_to", "id": "77771", "author": {"id": "77772"}}
+    reply = post_item(text="@jane_planted call us", in_reply_to_user_id="7777", referenced_tweets=[reference, "77773"])
+    odd = post_item(referenced_posts={"id": "77774"})
+    error = {
+        **NOT_FOUND,
+        "title": "Not Found Error",
+        "value": "77775",
+        "resource_id": "77776",
+        "detail": "no tweet 77777",
+        "parameter": "x",
+    }
     media = {"media": [{"media_key": "3_1", "type": "photo", "alt_text": "Jane Planted at her door"}]}
-    items, _, _ = fetch(Api(tweets=lambda _: {"data": [reply, post_item()], "includes": media, "meta": {"result_count": 2}}))
+    items, _, _ = fetch(Api(tweets=lambda _: {"data": [reply, odd], "errors": [error, "77778"], "includes": media, "meta": {}}))
     bodies = " ".join(item.body for item in items if isinstance(item, Page))
     assert "planted" not in bodies.lower()
     assert "in_reply_to_user_id" not in bodies
+    assert "7777" not in bodies, "whom and what they answer"
+    assert '"referenced_tweets":[{"type":"replied_to"}]' in bodies
+    assert '"errors":[{"type":"' in bodies
     assert "Road closed at Newport." in bodies
 
 
@@ -349,6 +376,23 @@ def test_depleted_credits_stop_the_account_at_once_and_say_what_to_do() -> None:
     assert "buy credits" in next(item.detail for item in items if isinstance(item, Gap))
     assert (len(server.asked), waits) == (1, [])
     assert CreditsDepleted("x").retryable is False
+
+
+def test_depleted_credits_end_the_other_accounts_of_the_force_too() -> None:
+    body = {"title": "Payment Required", "type": f"{PROBLEM}credits-depleted"}
+    items, server, _ = fetch(Api(tweets=lambda _: Reply(body, 402)), account_ids=(ACCOUNT_ID, "2", "3"))
+    whole = [item for item in items if isinstance(item, Gap) and item.subject == "*"]
+    assert [(gap.account_id, gap.cause) for gap in whole] == [(each, "credits_depleted") for each in (ACCOUNT_ID, "2", "3")]
+    assert len(server.asked) == 2, "the first account's two requests"
+
+
+def test_another_error_ends_one_account_only() -> None:
+    items, server, _ = fetch(Api(by=lambda _: Reply({"title": "Unauthorized"}, 401)), account_ids=(ACCOUNT_ID, "2"))
+    assert [(gap.account_id, gap.cause) for gap in items if isinstance(gap, Gap)] == [
+        (ACCOUNT_ID, "expired_token"),
+        ("2", "expired_token"),
+    ]
+    assert len(server.asked) == 2
 
 
 def test_a_refused_list_is_a_gap_of_the_posts_and_keeps_the_snapshot() -> None:

@@ -77,6 +77,13 @@ def test_a_series_that_is_gone_is_in_the_ledger_and_fails_nothing(home: Home) ->
     assert gaps == {"bluesky/wikipedia_views": "not_reported"}
 
 
+def test_a_server_that_has_switched_its_activity_off_turns_no_run_red(home: Home) -> None:
+    _, server = run(home, lambda _: Reply(b"", 404), "signals_mastodon")
+    assert {row["cause"] for row in ledger(home, "signals_mastodon")} == {"retired_metric"}
+    hosts = {each.asked_as.partition("/")[0] for each in registry.current().watched_series("signals_mastodon")}
+    assert len(server.asked) == len(hosts)
+
+
 def test_a_throttle_fails_the_run_after_all_that_could_be_had_is_recorded(home: Home) -> None:
     def script(asked: Asked) -> Any:
         return Reply(b"slow down", 429, {"Content-Type": "text/plain"}) if "Bluesky" in asked.path else wikimedia(asked)

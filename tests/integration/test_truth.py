@@ -164,12 +164,12 @@ def test_the_open_signals_equal_the_truth(world: WholeWorld) -> None:
 
     rows = registry.current().tables["horizon_watchlist"]
     articles = {row["asked_as"].partition("/")[2]: row["channel"] for row in rows if row["source"] == "signals_wikimedia"}
-    first, last = world.as_of - timedelta(days=91), world.as_of - timedelta(days=2)
+    first, last = world.as_of - timedelta(days=98), world.as_of - timedelta(days=2)
     views = wikimedia_truth(world.seed, articles, first, last)
     found = duckdb.sql(f"from read_parquet('{world.home.accepted}/signal/signals_wikimedia/*.parquet')").df()
     days = dict(zip(zip(found["channel"], pd.to_datetime(found["period_start"]).dt.date, strict=True), found["value"], strict=True))
     assert days == {(articles[row.article], row.day): row.views for row in views.itertuples()}
-    assert len(days) > 80 * len(articles)
+    assert len(days) > 87 * len(articles)
     with duckdb.connect(str(world.home.build_file), read_only=True) as connection:
         weeks = connection.execute("select * from intermediate.int_signal_weekly where series like 'mastodon_social_%'").df()
     activity = mastodon_truth(world.seed, ["mastodon.social"], world.as_of - timedelta(days=77), world.as_of - timedelta(days=1))
