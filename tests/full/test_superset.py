@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.full, pytest.mark.timeout(1800)]
 def test_superset_lists_the_views_with_comments_and_draws_a_chart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bin_folder = superset.environment(superset.cache_folder())
     screenshot = superset.cache_folder().with_name("superset.png")
-    world = run_world(tmp_path, [*history_dates(DEFAULT_AS_OF, 2), DEFAULT_AS_OF], with_publication=False)
+    world = run_world(tmp_path, [*history_dates(DEFAULT_AS_OF, 2), DEFAULT_AS_OF], platforms=("facebook",), with_publication=False)
     with bi_world.postgres() as server:
         monkeypatch.setenv("INSIGHT_BI_POSTGRES", bi_world.address(server, PUBLISHER))
         publish(world.as_of, world.home)

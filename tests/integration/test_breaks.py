@@ -1,4 +1,8 @@
-"""A small world over the platform's breaks: 2025-11-15 (impressions end, views begin), 2026-06-15 (another count of reach)."""
+"""A small world over the platforms' breaks.
+
+Facebook: 2025-11-15 (impressions end, views begin), 2026-06-15 (another count of reach). Instagram: 2025-12-03 (reposts join the
+interactions).
+"""
 
 from __future__ import annotations
 
@@ -21,15 +25,23 @@ RUN_DATES = [
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> WholeWorld:
-    return run_world(tmp_path_factory.mktemp("breaks"), RUN_DATES, forces=FORCES, with_files=False, with_publication=False)
+    folder = tmp_path_factory.mktemp("breaks")
+    return run_world(
+        folder, RUN_DATES, forces=FORCES, platforms=("facebook", "instagram"), with_files=False, with_publication=False
+    )
 
 
 @pytest.fixture(scope="module")
 def posts(broken: WholeWorld) -> pd.DataFrame:
+    return originals(broken, "facebook")
+
+
+def originals(broken: WholeWorld, platform: str) -> pd.DataFrame:
     import duckdb
 
     with duckdb.connect(str(broken.home.build_file), read_only=True) as connection:
-        frame = connection.sql("select * from marts.fct_post where is_original order by post_id").df()
+        sql = "select * from marts.fct_post where is_original and platform = ? order by post_id"
+        frame = connection.execute(sql, [platform]).df()
     frame["reading_date"] = pd.to_datetime(frame["reading_observed_at"], utc=True).dt.date
     return frame
 
@@ -62,26 +74,40 @@ def test_reach_is_two_source_fields_of_two_versions(posts: pd.DataFrame) -> None
     assert (read.loc[~before, "reach_source_field"] == "post_total_media_view_unique").all()
 
 
-def test_every_number_equals_the_truth(broken: WholeWorld, posts: pd.DataFrame) -> None:
-    truth = post_truth(broken.seed, broken.as_of, broken.instants, forces=FORCES).set_index("post_id").sort_index()
+OF_PLATFORM = {
+    "facebook": ("interactions", "views", "impressions_legacy", "reach_unique"),
+    "instagram": ("interactions", "reposts", "saves", "views", "reach_unique"),
+}
+
+
+@pytest.mark.parametrize("platform", OF_PLATFORM)
+def test_every_number_equals_the_truth(broken: WholeWorld, platform: str) -> None:
+    truth = post_truth(broken.seed, broken.as_of, broken.instants, forces=FORCES, platform=platform)
+    truth = truth.set_index("post_id").sort_index()
     truth = truth[truth["is_original"]]
-    mart = posts.set_index("post_id").sort_index()
+    mart = originals(broken, platform).set_index("post_id").sort_index()
     assert list(mart.index) == list(truth.index), f"world {broken.seed}"
-    for metric in ("interactions", "views", "impressions_legacy", "reach_unique"):
+    for metric in OF_PLATFORM[platform]:
         np.testing.assert_array_equal(mart[metric].to_numpy(float), truth[metric].to_numpy(float), err_msg=metric)
         assert mart[metric].notna().any(), metric
 
 
-def test_the_month_of_the_break_says_so(broken: WholeWorld) -> None:
+@pytest.mark.parametrize(
+    ("platform", "metric", "broken_months"),
+    [
+        ("facebook", "views", {date(2025, 11, 1)}),
+        ("facebook", "interactions", set()),
+        ("instagram", "interactions", {date(2025, 11, 1), date(2025, 12, 1)}),
+        ("instagram", "views", set()),
+    ],
+)
+def test_the_month_of_the_break_says_so(broken: WholeWorld, platform: str, metric: str, broken_months: set[date]) -> None:
+    """Posts of late November are read after 3 December, and have reposts in their interactions."""
     import duckdb
 
     with duckdb.connect(str(broken.home.build_file), read_only=True) as connection:
-        rows = connection.sql(
-            """
-            select distinct month, is_break from marts.hmicfrs_metrics
-            where metric = 'views' and platform = 'facebook' order by month
-            """
-        ).df()
-    breaks = dict(zip(pd.to_datetime(rows["month"]).dt.date, rows["is_break"], strict=True))
-    assert breaks[date(2025, 11, 1)]
-    assert not breaks[date(2026, 6, 1)]
+        sql = (
+            "select distinct month from marts.hmicfrs_metrics where is_break and metric = ? and platform = ? and force_id = 'gwent'"
+        )
+        rows = connection.execute(sql, [metric, platform]).fetchall()
+    assert {month for (month,) in rows} == broken_months

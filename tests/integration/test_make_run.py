@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from extractors import SOURCES
 from include import contract
 from include.settings import PROJECT_ROOT
 
@@ -54,7 +55,7 @@ def test_the_screen_shows_stages_times_and_the_summary_and_nothing_else(finished
     home, shown = finished
     for title in ("History of Facebook Pages", "DAG ingest_facebook", "DAG ingest_survey", "DAG build_warehouse"):
         assert re.search(rf"^ +\d+\.\d s  {title}", shown, re.MULTILINE), f"no time of {title}"
-    assert shown.count("  green\n") == 4
+    assert shown.count("  green\n") == len(SOURCES) + 1, "every ingest and the build"
     assert "43 forces" in shown
     for heading in (
         "Rows collected",

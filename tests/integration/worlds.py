@@ -74,11 +74,13 @@ def at_home(folder: Path) -> Iterator[Home]:
         yield Home.current()
 
 
-def collect_day(simulator: SimulatorProcess, run_date: date, forces: Iterable[str] | None = None) -> list[RunReport]:
-    """Every platform on one run date, with the simulator's clock at the run's instant."""
+def collect_day(
+    simulator: SimulatorProcess, run_date: date, forces: Iterable[str] | None = None, platforms: Iterable[str] = PLATFORMS
+) -> list[RunReport]:
+    """Every one of the platforms on one run date, with the simulator's clock at the run's instant."""
     simulator.set_clock(run_instant(run_date))
     reports = []
-    for platform in (each for each in SOURCES if isinstance(each, ApiSource)):
+    for platform in (each for each in SOURCES if isinstance(each, ApiSource) and each.platform in platforms):
         for force_id in plan(platform.name, run_date, forces=forces):
             try:
                 collect_force(platform.name, force_id, run_date)
@@ -115,6 +117,7 @@ def run_world(
     run_dates: Iterable[date],
     defects: Iterable[Defect] = (),
     forces: tuple[str, ...] | None = None,
+    platforms: tuple[str, ...] = PLATFORMS,
     with_files: bool = True,
     with_publication: bool = True,
 ) -> WholeWorld:
@@ -126,7 +129,7 @@ def run_world(
         SimulatorProcess(seed=seed, defects=planted, forces=forces) as simulator,
         patch.dict(os.environ, simulated_connections(simulator)),
     ):
-        reports = [report for day in days for report in collect_day(simulator, day, forces)]
+        reports = [report for day in days for report in collect_day(simulator, day, forces, platforms)]
         if with_files:
             reports += collect_files(home, as_of, seed) + collect_open_signals(as_of)
         build(as_of)
