@@ -1,6 +1,7 @@
 """`kill -9` at drawn moments and before every renaming, what became of it, and what must be true after the rerun.
 
-Moments are drawn with the printed KILL_SEED (set it to repeat them) and spread over the time that the stage takes undisturbed.
+Moments are drawn with the printed KILL_SEED (set it to repeat them) and spread over the time that the stage takes: at first the
+undisturbed one's, then that of the last rerun, because a machine is now quick and now slow.
 What is compared after a kill and the rerun:
 
 * extract and validate: all accepted and quarantined rows, which are all that a build reads (but for the time of an attempt);
@@ -35,6 +36,7 @@ class Kills:
 
     def __enter__(self) -> Kills:
         self.random = random.Random(self.seed)
+        self.usual = dict(self.world.seconds)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -42,7 +44,7 @@ class Kills:
 
     def at_random(self, stage: str, home: Home) -> None:
         """One kill. A stage that was done sooner than usual is begun again, and killed sooner."""
-        usual = self.world.seconds[stage]
+        usual = self.usual[stage]
         for _ in range(10):
             moment = self.random.uniform(0, usual)
             ended = stages.run_and_kill(stage, home, self.world.environment, moment)
@@ -64,7 +66,7 @@ class Kills:
         self.lines.append(f"{stage:<9}{moment:<24}killed")
 
     def rerun(self, stage: str, home: Home) -> None:
-        stages.run_well(stage, home, self.world.environment)
+        self.usual[stage] = stages.run_well(stage, home, self.world.environment).seconds
         self.lines[-1] += f", {stage} again: well"
 
 
