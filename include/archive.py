@@ -1,7 +1,7 @@
 """The archive of a backup: tar in zstd, its last member a manifest with the sha256 of every file, so that a cut is seen.
 
-Reading trusts nothing: names that lead out of the folder, links, devices and doubles are refused, and everything is compared with
-the manifest before anybody uses it.
+Reading trusts nothing: names that lead out of the folder, links but the three of publication, devices and doubles are refused,
+and everything is compared with the manifest before anybody uses it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import tarfile
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -21,6 +22,13 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 SAY_EVERY_SECONDS = 2.0
 CHUNK = 1 << 20
+
+LINKS = {
+    "home/published/current": re.compile(r"versions/[\w-]+"),
+    "home/published/warehouse.duckdb": re.compile(r"current/warehouse\.duckdb"),
+    "home/published/parquet": re.compile(r"current/parquet"),
+}
+"""The links of include/publish.py: member → where it may lead. There is no other link in an archive."""
 
 Say = Callable[[str], None]
 
@@ -41,6 +49,11 @@ class Written:
     files: int
     bytes: int
     sha256: str
+
+
+def is_known_link(name: str, destination: str) -> bool:
+    """Whether a link is one that publication makes. name: of the member."""
+    return name in LINKS and LINKS[name].fullmatch(destination) is not None
 
 
 def write(folder: Path, members: Iterable[Path], path: Path, facts: Mapping[str, Any], say: Say) -> Written:
@@ -75,6 +88,8 @@ def _write_members(raw: IO[bytes], folder: Path, members: list[Path], facts: Map
             entry.uid = entry.gid = 0
             entry.uname = entry.gname = ""
             if member.is_symlink():
+                if not is_known_link(name, entry.linkname):
+                    raise ArchiveNotWritten(f"{name} is a link to {entry.linkname}: no archive with it would be taken back")
                 links[name] = entry.linkname
                 archive.addfile(entry)
                 continue
@@ -109,11 +124,15 @@ def unpack(path: Path, target: Path, say: Say) -> dict[str, Any]:
                 if manifest is not None:
                     raise ArchiveRefused(f"{path}: {entry.name} comes after the manifest: this is no archive of make backup")
                 _require_inside(entry, target, path)
+                if entry.name in found or entry.name in links:
+                    raise ArchiveRefused(f"{path}: {entry.name} is there twice")
                 if entry.issym():
+                    if not is_known_link(entry.name, entry.linkname):
+                        raise ArchiveRefused(f"{path}: {entry.name} is a link to {entry.linkname}, which no backup makes")
                     links[entry.name] = entry.linkname
                     continue  # made at the end: nothing is ever written through a link
-                if not entry.isreg() or entry.name in found:
-                    raise ArchiveRefused(f"{path}: {entry.name} is no plain file, or is there twice")
+                if not entry.isreg():
+                    raise ArchiveRefused(f"{path}: {entry.name} is no plain file")
                 content = archive.extractfile(entry)
                 assert content is not None
                 if entry.name == MANIFEST:
@@ -124,6 +143,9 @@ def unpack(path: Path, target: Path, say: Say) -> dict[str, Any]:
         raise ArchiveRefused(f"{path} is damaged or cut off: {error}") from error
     if manifest is None:
         raise ArchiveRefused(f"{path} is cut off: it has no {MANIFEST} at its end")
+    for name in found:
+        if link := next((str(parent) for parent in PurePosixPath(name).parents if str(parent) in links), None):
+            raise ArchiveRefused(f"{path}: {name} lies under the link {link}: this is no archive of make backup")
     _compare(manifest, found, links, path)
     for name, destination in links.items():
         (target / name).parent.mkdir(parents=True, exist_ok=True)
@@ -133,7 +155,7 @@ def unpack(path: Path, target: Path, say: Say) -> dict[str, Any]:
 
 def _require_inside(entry: tarfile.TarInfo, target: Path, path: Path) -> None:
     name = PurePosixPath(entry.name)
-    if name.is_absolute() or ".." in name.parts:
+    if name.is_absolute() or ".." in name.parts or str(name) != entry.name:
         raise ArchiveRefused(f"{path}: {entry.name} leads out of the folder: this is no archive of make backup")
     try:
         tarfile.data_filter(entry, str(target))

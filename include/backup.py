@@ -13,12 +13,13 @@ The keys (INSIGHT_SECRETS) are never in it. docs/backup.md
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -93,7 +94,7 @@ def _take(home: Home, aside: Path, say: Say) -> str | None:
     ):
         with _locks(home, locks):
             for room in rooms:
-                files = _link_room(home.path / room, aside / "home" / room, copy=room == "gx")
+                files = _link_room(home.path / room, aside / "home" / room, room == "gx", say)
                 say(f"{room}: {files} files")
     return database.kind if copied else None
 
@@ -106,21 +107,57 @@ def _validation_locks(home: Home) -> list[str]:
     return sorted(known | {path.stem for path in home.locks.glob("validate-*.lock")})
 
 
-def _link_room(room: Path, target: Path, copy: bool) -> int:
+def _link_room(room: Path, target: Path, copy: bool, say: Say) -> int:
     """Hard links to the files of a room; copies where the disk has no links, or files change in place. Returns how many."""
     for _ in range(TRIES):
+        left_out: list[str] = []
         try:
-            return sum(_link(path, target / path.relative_to(room), copy) for path in _files(room))
+            files = sum(_link(path, target / name, copy) for path, name in _files_of_room(room, left_out))
         except FileNotFoundError:  # a folder was replaced by its like while it was read
             shutil.rmtree(target, ignore_errors=True)
+            continue
+        for why in left_out:
+            say(f"WARNING: left out: {why}")
+        return files
     raise BackupFailed(f"{room} does not stand still: {TRIES} times a file went away while it was read")
+
+
+def _files_of_room(room: Path, left_out: list[str]) -> Iterator[tuple[Path, PurePath]]:
+    """Files of a room and their names in it, and the links of publication. In the place of any other link its target.
+
+    A link that leads out of the home, to a key, or in a circle is left out, and that is said: no restore would take it.
+    """
+    home = room.parent
+    inside = (home.resolve(), room.resolve())
+
+    def walk(folder: Path, name: PurePath, is_linked: bool) -> Iterator[tuple[Path, PurePath]]:
+        for path in _files(folder):
+            named = name / path.relative_to(folder)
+            if not path.is_symlink() or archive.is_known_link(f"home/{room.name}/{named.as_posix()}", str(path.readlink())):
+                yield path, named
+                continue
+            end = Path(os.path.realpath(path))
+            if not any(end.is_relative_to(each) for each in inside):
+                left_out.append(f"{path}, a link to {end}, which is not in {home}: put what it leads to there")
+            elif end.is_relative_to(secrets_folder()):
+                left_out.append(f"{path}, a link to the keys")
+            elif end.is_file():
+                yield end, named
+            elif not end.is_dir():
+                left_out.append(f"{path}, a link to {path.readlink()}, which is no file")
+            elif is_linked or path.parent.resolve().is_relative_to(end):
+                left_out.append(f"{path}, a link to the folder {end}, which leads in a circle or is met by way of another link")
+            else:
+                yield from walk(end, named, True)
+
+    yield from walk(room, PurePath(), False)
 
 
 def _files(folder: Path) -> Iterator[Path]:
     """Files and links of a folder and its folders, sorted, without what is unfinished or a key."""
     keys = secrets_folder()
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.name.startswith(".") or path.suffix in UNFINISHED or path.resolve() == keys:
+        if path.name.startswith(".") or path.suffix in UNFINISHED or os.path.realpath(path) == str(keys):
             continue
         if path.is_dir() and not path.is_symlink():
             yield from _files(path)
@@ -179,7 +216,7 @@ def restore(path: Path, home: Home | None = None, force: bool = False, say: Say 
                     (home.path / name).rename(aside / name)
                 for room in ROOMS:
                     target = home.path / room
-                    if (unpacked / "home" / room).exists():
+                    if (unpacked / "home" / room).is_dir():
                         if target.exists():
                             shutil.rmtree(target)  # empty folders: there are no files in it
                         (unpacked / "home" / room).rename(target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -224,7 +225,7 @@ def test_a_changed_archive_is_refused_by_the_files_name(home: Home, tmp_path: Pa
         if entry.name == victim and what in ("changed", "missing"):
             return (entry, content.replace(b"a", b"b", 1)) if what == "changed" else None
         if entry.name == "home/published/current" and what == "link":
-            entry.linkname = "versions"
+            entry.linkname = "versions/20261102T210000000000Z-00000000"
         return entry, content
 
     more = [member("home/inbox/survey/more.csv", size=3)] if what == "added" else []
@@ -243,6 +244,11 @@ def test_a_changed_archive_is_refused_by_the_files_name(home: Home, tmp_path: Pa
         member("/outside", size=3),
         member("home/landing/link", tarfile.SYMTYPE, "/etc"),
         member("home/landing/link", tarfile.SYMTYPE, "../../../outside"),
+        member("home/landing/link", tarfile.SYMTYPE, "gwent"),
+        member("home/published/current", tarfile.SYMTYPE, "versions/.."),
+        member("home/published/current", tarfile.SYMTYPE, "versions/a/../../../.."),
+        member("home/published/parquet", tarfile.SYMTYPE, "/etc"),
+        member("home/./landing/file", size=3),
         member("home/landing/hard", tarfile.LNKTYPE, "home/inbox/survey/wave.csv"),
         member("home/landing/device", tarfile.CHRTYPE),
         member("home/landing/pipe", tarfile.FIFOTYPE),
@@ -264,6 +270,69 @@ def test_a_file_written_through_a_link_is_refused(home: Home, tmp_path: Path) ->
     changed = repacked(create(tmp_path, home, quiet).path, as_it_is, *planted)
     with pytest.raises(ArchiveRefused, match="home/landing/in"):
         restore(changed, Home(tmp_path / "back"), say=quiet)
+
+
+def handmade(path: Path, files: dict[str, bytes], links: dict[str, str], **manifest: object) -> Path:
+    """An archive in which everything is as its manifest says, whatever that is."""
+    listed = {name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()} for name, content in files.items()}
+    text = json.dumps({"format": 1, "airflow_database": None, "files": listed, "links": links, **manifest}).encode()
+    with pa.CompressedOutputStream(str(path), "zstd") as packed, tarfile.open(fileobj=packed, mode="w|") as written:
+        for name, content in files.items():
+            written.addfile(member(name, size=len(content)), io.BytesIO(content))
+        for name, destination in links.items():
+            written.addfile(member(name, tarfile.SYMTYPE, destination))
+        written.addfile(member("manifest.json", size=len(text)), io.BytesIO(text))
+    return path
+
+
+def test_links_that_lead_out_only_by_way_of_one_another_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    links = {"home/s": ".", "home/out": "s/s/s/s/../../../../outside", "home/out/planted": "../h/home/inbox/file"}
+    path = handmade(tmp_path / "changed.tar.zst", {"home/inbox/file": b"x"}, links)
+    back = Home(tmp_path / "h" / "home")
+    with pytest.raises(ArchiveRefused, match=r"home/s is a link to \., which no backup makes"):
+        restore(path, back, say=quiet)
+    assert not list((tmp_path / "outside").iterdir())
+    assert [each.name for each in back.path.iterdir()] == ["locks"]
+
+
+def test_a_member_under_a_link_of_publication_is_refused(tmp_path: Path) -> None:
+    files = {"home/published/current/warehouse.duckdb": b"x"}
+    path = handmade(tmp_path / "changed.tar.zst", files, {"home/published/current": "versions/one"})
+    with pytest.raises(ArchiveRefused, match=r"current/warehouse\.duckdb lies under the link home/published/current"):
+        restore(path, Home(tmp_path / "home"), say=quiet)
+
+
+def test_a_link_in_the_home_never_makes_an_archive_that_cannot_be_restored(home: Home, keys: Path, tmp_path: Path) -> None:
+    (tmp_path / "export.csv").write_text("somebody else's")
+    survey, folder = home.inbox / "survey", home.path / "shared"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "more.csv").write_text("more\n")
+    (folder / "again").symlink_to("deep")
+    within = home.path / "inbox" / "keys"
+    shutil.copytree(keys, within)
+    os.environ["INSIGHT_SECRETS"] = str(within)
+    named = {
+        "outside.csv": tmp_path / "export.csv",
+        "passwd": Path("/etc/passwd"),
+        "gone.csv": Path("nowhere"),
+        "circle": Path(".."),
+        "self": Path("self"),
+        "key": within / "pseudonyms.key",
+    }
+    for name, destination in {**named, "inside.csv": Path("wave.csv"), "folder": folder}.items():
+        (survey / name).symlink_to(destination)
+    said: list[str] = []
+    backup = create(tmp_path / "backups", home, said.append)
+    warnings = [line for line in said if line.startswith("WARNING: left out: ")]
+    left_out = [*(survey / name for name in named), folder / "again"]
+    assert {line.removeprefix("WARNING: left out: ").partition(",")[0] for line in warnings} == {str(path) for path in left_out}
+    back = Home(tmp_path / "back")
+    restore(backup.path, back, say=quiet)
+    assert (back.inbox / "survey" / "inside.csv").read_text() == "answers of survey/wave.csv\n"
+    assert (back.inbox / "survey" / "folder" / "deep" / "more.csv").read_text() == "more\n"
+    assert {path.name for path in (back.inbox / "survey").iterdir()} == {"wave.csv", "processed", "inside.csv", "folder"}
+    assert {path.name for path in back.path.rglob("*") if path.is_symlink()} == {"current", "parquet", "warehouse.duckdb"}
 
 
 def test_a_folder_that_takes_no_archive_is_named(home: Home) -> None:
