@@ -25,6 +25,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from include import archive
+from include.accepted import MERGING
 from include.airflow_database import FILES, AirflowDatabase, AirflowDatabaseError
 from include.archive import ArchiveNotWritten, ArchiveRefused, Say
 from include.settings import PROJECT_ROOT, Home, secrets_folder
@@ -154,10 +155,14 @@ def _files_of_room(room: Path, left_out: list[str]) -> Iterator[tuple[Path, Pure
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Files and links of a folder and its folders, sorted, without what is unfinished or a key."""
+    """Files and links of a folder and its folders, sorted, without what is unfinished or a key.
+
+    The mark of a run that is half merged is a name with a dot too, and stays: without it half a run would pass for a whole one.
+    """
     keys = secrets_folder()
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.name.startswith(".") or path.suffix in UNFINISHED or os.path.realpath(path) == str(keys):
+        is_hidden = path.name.startswith(".") and not path.name.startswith(MERGING)
+        if is_hidden or path.suffix in UNFINISHED or os.path.realpath(path) == str(keys):
             continue
         if path.is_dir() and not path.is_symlink():
             yield from _files(path)

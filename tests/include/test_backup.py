@@ -335,6 +335,18 @@ def test_a_link_in_the_home_never_makes_an_archive_that_cannot_be_restored(home:
     assert {path.name for path in back.path.rglob("*") if path.is_symlink()} == {"current", "parquet", "warehouse.duckdb"}
 
 
+def test_the_mark_of_a_run_that_is_half_merged_comes_back_and_the_run_is_merged_whole(tmp_path: Path) -> None:
+    home, back = Home(tmp_path / "home"), Home(tmp_path / "back")
+    write_ingest(home, {"post": [good_row("post")]})
+    with pytest.raises(KeyboardInterrupt), accepted.merging(home, "facebook", AS_OF):
+        raise KeyboardInterrupt
+    restore(create(tmp_path / "backups", home, quiet).path, back, say=quiet)
+    assert accepted.unfinished(back) == [("facebook", AS_OF)]
+    validate_run("facebook", AS_OF, home=back)
+    assert accepted.unfinished(back) == []
+    assert accepted.read("post", back).num_rows == 1
+
+
 def test_a_folder_that_takes_no_archive_is_named(home: Home) -> None:
     with pytest.raises(ArchiveNotWritten, match=r"insight-.* could not be written"):
         create(Path("/proc"), home, quiet)
