@@ -35,6 +35,10 @@ MERGING = ".merging-"
 """A file of this name, run date and source says: the run's kinds are being merged."""
 
 
+class HalfMerged(RuntimeError):
+    """Of a run some kinds are in accepted and others not: nobody is to read that. Names source, run date, and what to do."""
+
+
 def quarantine_schema(kind: str) -> pa.Schema:
     return pa.schema([*ALL_KINDS[kind].accepted_schema, *(pa.field(name, type_) for name, type_ in QUARANTINE_COLUMNS)])
 
@@ -102,7 +106,11 @@ def unfinished(home: Home) -> list[tuple[str, date]]:
     Their records are still there: validating them again merges all.
     """
     with _locked(home, "accepted"):
-        names = sorted(path.name.removeprefix(MERGING) for path in home.accepted.glob(f"{MERGING}*"))
+        return _marked(home)
+
+
+def _marked(home: Home) -> list[tuple[str, date]]:
+    names = sorted(path.name.removeprefix(MERGING) for path in home.accepted.glob(f"{MERGING}*"))
     return [(name[11:], date.fromisoformat(name[:10])) for name in names]
 
 
@@ -110,12 +118,18 @@ def snapshot(folder: Path, home: Home | None = None) -> Path:
     """All accepted files as they stand now, under another folder, whatever is merged afterwards.
 
     Hard links: files are never written to, only replaced, so this costs nothing and keeps what it has. What stood in the folder
-    before is removed. Returns the folder.
+    before is removed. Returns the folder. Raises HalfMerged.
     """
     home = home or Home.current()
     ensure_schema_files(home)
     shutil.rmtree(folder, ignore_errors=True)
     with _locked(home, "accepted"):  # not while a run is being merged: all of it, or nothing
+        if cut_off := _marked(home):
+            runs = ", ".join(f"{source} {run_date}" for source, run_date in cut_off)
+            raise HalfMerged(
+                f"{runs}: cut off half-way into {home.accepted}, and there are no readable records to merge the rest from."
+                f" Collect and validate it again (the mark {MERGING}… there then goes)"
+            )
         for path in sorted(home.accepted.rglob("*.parquet")):
             if path.name.startswith("."):
                 continue

@@ -70,10 +70,14 @@ class AirflowDatabase:
             return
         self.sqlite_file.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.sqlite_file.with_name(f".{self.sqlite_file.name}.part")
-        shutil.copyfile(file, unfinished)
-        for companion in ("-wal", "-shm"):  # of the database that was there
-            self.sqlite_file.with_name(self.sqlite_file.name + companion).unlink(missing_ok=True)
-        unfinished.replace(self.sqlite_file)
+        try:
+            shutil.copyfile(file, unfinished)
+            for companion in ("-wal", "-shm"):  # of the database that was there
+                self.sqlite_file.with_name(self.sqlite_file.name + companion).unlink(missing_ok=True)
+            unfinished.replace(self.sqlite_file)
+        except OSError as error:
+            unfinished.unlink(missing_ok=True)
+            raise AirflowDatabaseError(f"{self.sqlite_file} could not be written: {error}") from error
 
     def _connect(self) -> psycopg.Connection:
         """Raises AirflowDatabaseError."""

@@ -1,26 +1,56 @@
 """The archive of a backup: tar in zstd, its last member a manifest with the sha256 of every file, so that a cut is seen.
 
-Reading trusts nothing: names that lead out of the folder, links, devices and doubles are refused, and everything is compared with
-the manifest before anybody uses it.
+Reading trusts nothing: names that lead out of the folder, links but the three of publication, devices and doubles are refused,
+and everything is compared with the manifest before anybody uses it.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
 import os
+import re
+import shutil
 import tarfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, Self
+
+from include.disk import why_full
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 SAY_EVERY_SECONDS = 2.0
 CHUNK = 1 << 20
+MANIFEST_BYTES = 64 << 20
+"""More is refused, by writer and reader: the manifest is read into memory. It is enough for some 300,000 files."""
+HEADER_BYTES = 1 << 20
+"""The same for the header of a member, which holds a long name."""
+RESERVE_BYTES = 64 << 20
+"""Of the disk's free space no restore takes the last."""
+BLOCK = 4096
+
+HEADERS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+READING = (tarfile.TarError, OSError, EOFError, ValueError, KeyError)
+NAMES = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
+
+LINKS = {
+    "home/published/current": re.compile(r"versions/[\w-]+"),
+    "home/published/warehouse.duckdb": re.compile(r"current/warehouse\.duckdb"),
+    "home/published/parquet": re.compile(r"current/parquet"),
+}
+"""The links of include/publish.py: member → where it may lead. There is no other link in an archive."""
 
 Say = Callable[[str], None]
 
@@ -33,6 +63,10 @@ class ArchiveRefused(RuntimeError):
     """The archive is not what was written. Names archive, member and reason."""
 
 
+class NotUnpacked(RuntimeError):
+    """The folder could not be written; the archive is not at fault, and nothing was changed. Says what to do."""
+
+
 @dataclass(frozen=True)
 class Written:
     """One archive. bytes: of what is in it; sha256: of the archive itself."""
@@ -41,6 +75,11 @@ class Written:
     files: int
     bytes: int
     sha256: str
+
+
+def is_known_link(name: str, destination: str) -> bool:
+    """Whether a link is one that publication makes. name: of the member."""
+    return name in LINKS and LINKS[name].fullmatch(destination) is not None
 
 
 def write(folder: Path, members: Iterable[Path], path: Path, facts: Mapping[str, Any], say: Say) -> Written:
@@ -75,6 +114,8 @@ def _write_members(raw: IO[bytes], folder: Path, members: list[Path], facts: Map
             entry.uid = entry.gid = 0
             entry.uname = entry.gname = ""
             if member.is_symlink():
+                if not is_known_link(name, entry.linkname):
+                    raise ArchiveNotWritten(f"{name} is a link to {entry.linkname}: no archive with it would be taken back")
                 links[name] = entry.linkname
                 archive.addfile(entry)
                 continue
@@ -85,6 +126,8 @@ def _write_members(raw: IO[bytes], folder: Path, members: list[Path], facts: Map
                 archive.addfile(entry, hashing)
             files[name] = {"bytes": entry.size, "sha256": hashing.hexdigest()}
         text = json.dumps({"format": FORMAT, **facts, "files": files, "links": links}, indent=1).encode()
+        if len(text) > MANIFEST_BYTES:
+            raise ArchiveNotWritten(f"{len(members)} files are too many: no manifest of {size(len(text))} would be read again")
         last = tarfile.TarInfo(MANIFEST)
         last.size = len(text)
         archive.addfile(last, io.BytesIO(text))
@@ -92,71 +135,184 @@ def _write_members(raw: IO[bytes], folder: Path, members: list[Path], facts: Map
 
 
 def unpack(path: Path, target: Path, say: Say) -> dict[str, Any]:
-    """Everything into an empty folder, compared with the manifest, which is returned. Raises ArchiveRefused."""
-    import pyarrow as pa
-
+    """Everything into an empty folder, compared with the manifest, which is returned. Raises ArchiveRefused, NotUnpacked."""
     found: dict[str, str] = {}
     links: dict[str, str] = {}
-    manifest: dict[str, Any] | None = None
-    progress = _Progress(path.stat().st_size, "read", say)
+    manifest: object = None
+    _require_room(path, target, say)
+    for entry, content in _members(path, _Progress(path.stat().st_size, "read", say)):
+        if MANIFEST in found:
+            raise ArchiveRefused(f"{path}: {entry.name} comes after the manifest: this is no archive of make backup")
+        _require_inside(entry, target, path)
+        if entry.name in found or entry.name in links:
+            raise ArchiveRefused(f"{path}: {entry.name} is there twice")
+        if entry.issym():
+            if not is_known_link(entry.name, entry.linkname):
+                raise ArchiveRefused(f"{path}: {entry.name} is a link to {entry.linkname}, which no backup makes")
+            links[entry.name] = entry.linkname  # made at the end: nothing is ever written through a link
+        elif content is None:
+            raise ArchiveRefused(f"{path}: {entry.name} is no plain file")
+        elif entry.name == MANIFEST:
+            manifest, found[MANIFEST] = _read_manifest(content, path), ""
+        else:
+            found[entry.name] = _write_file(content, target / entry.name, entry)
+    if found.pop(MANIFEST, None) is None:
+        raise ArchiveRefused(f"{path} is cut off: it has no {MANIFEST} at its end")
+    for name in found:
+        if link := next((str(parent) for parent in PurePosixPath(name).parents if str(parent) in links), None):
+            raise ArchiveRefused(f"{path}: {name} lies under the link {link}: this is no archive of make backup")
+    checked = _shaped(manifest, path)
+    _compare(checked, found, links, path)
+    for name, destination in links.items():
+        with _writing(target / name):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            (target / name).symlink_to(destination)
+    return checked
+
+
+class _Entry(tarfile.TarInfo):
+    """Of a member. A header that says that it is huge is not read: tarfile would hold all of it in memory."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        entry = super().frombuf(buf, encoding, errors)
+        if entry.type in HEADERS and entry.size > HEADER_BYTES:
+            raise ValueError(f"a header of {size(entry.size)}")
+        return entry
+
+
+def _members(path: Path, progress: _Progress) -> Iterator[tuple[tarfile.TarInfo, _Checked | None]]:
+    """Each member with its content, None where it has none. Whatever goes wrong in reading is the archive's: ArchiveRefused.
+
+    What goes wrong in the body of a loop over it does not come by here.
+    """
+    import pyarrow as pa
+
     try:
         with (
             path.open("rb") as raw,
             pa.CompressedInputStream(_Hashing(raw, progress), "zstd") as packed,
-            tarfile.open(fileobj=packed, mode="r|") as archive,
+            tarfile.open(fileobj=packed, mode="r|", tarinfo=_Entry) as archive,
         ):
             for entry in archive:
-                if manifest is not None:
-                    raise ArchiveRefused(f"{path}: {entry.name} comes after the manifest: this is no archive of make backup")
-                _require_inside(entry, target, path)
-                if entry.issym():
-                    links[entry.name] = entry.linkname
-                    continue  # made at the end: nothing is ever written through a link
-                if not entry.isreg() or entry.name in found:
-                    raise ArchiveRefused(f"{path}: {entry.name} is no plain file, or is there twice")
-                content = archive.extractfile(entry)
-                assert content is not None
-                if entry.name == MANIFEST:
-                    manifest = json.load(content)
-                else:
-                    found[entry.name] = _write_file(content, target / entry.name, entry)
-    except (tarfile.TarError, OSError, EOFError, ValueError, KeyError) as error:
-        raise ArchiveRefused(f"{path} is damaged or cut off: {error}") from error
-    if manifest is None:
-        raise ArchiveRefused(f"{path} is cut off: it has no {MANIFEST} at its end")
-    _compare(manifest, found, links, path)
-    for name, destination in links.items():
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        (target / name).symlink_to(destination)
-    return manifest
+                content = archive.extractfile(entry) if entry.isreg() else None
+                yield entry, _Checked(content, path) if content else None
+    except READING as error:
+        raise _damaged(path, error) from error
+
+
+def _require_room(path: Path, target: Path, say: Say) -> None:
+    """Reads the sizes of all members before anything is written. Raises NotUnpacked, and ArchiveRefused."""
+    disk = shutil.disk_usage(target)
+    needed = 0
+    for number, (entry, _) in enumerate(_members(path, _Progress(path.stat().st_size, "looked through", say))):
+        if number > MANIFEST_BYTES // 100:  # each takes more in a manifest
+            raise ArchiveRefused(f"{path} has more members than a manifest of {size(MANIFEST_BYTES)} can name")
+        if entry.name == MANIFEST and entry.size > MANIFEST_BYTES:
+            raise ArchiveRefused(f"{path}: its manifest of {size(entry.size)} is too big, {size(MANIFEST_BYTES)} are read")
+        if entry.size < 0:
+            raise ArchiveRefused(f"{path}: {entry.name} has a size below zero")
+        needed += BLOCK + -(-entry.size // BLOCK) * BLOCK
+        if needed > disk.total:  # nobody waits for the end of that
+            break
+    if needed > disk.free - RESERVE_BYTES:
+        raise NotUnpacked(
+            f"{path} needs {size(needed)}{' or more' if needed > disk.total else ''} under {target.parent}; {size(disk.free)} are"
+            f" free, of which {size(RESERVE_BYTES)} stay so. Nothing was changed. Make room, then restore it again"
+        )
 
 
 def _require_inside(entry: tarfile.TarInfo, target: Path, path: Path) -> None:
     name = PurePosixPath(entry.name)
-    if name.is_absolute() or ".." in name.parts:
+    if name.is_absolute() or ".." in name.parts or str(name) != entry.name:
         raise ArchiveRefused(f"{path}: {entry.name} leads out of the folder: this is no archive of make backup")
     try:
         tarfile.data_filter(entry, str(target))
-    except tarfile.FilterError as error:
+    except (tarfile.FilterError, OSError, ValueError) as error:
         raise ArchiveRefused(f"{path}: {entry.name}: {error}") from error
 
 
-def _write_file(content: IO[bytes], target: Path, entry: tarfile.TarInfo) -> str:
-    target.parent.mkdir(parents=True, exist_ok=True)
+def _write_file(content: _Checked, target: Path, entry: tarfile.TarInfo) -> str:
     digest = hashlib.sha256()
-    with target.open("xb") as file:
-        while chunk := content.read(CHUNK):
-            digest.update(chunk)
-            file.write(chunk)
-        file.flush()
-        os.fsync(file.fileno())
-    os.utime(target, (entry.mtime, entry.mtime))
+    with _writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as file:
+            while chunk := content.read(CHUNK):
+                digest.update(chunk)
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        os.utime(target, (entry.mtime, entry.mtime))
     return digest.hexdigest()
 
 
-def _compare(manifest: dict[str, Any], found: dict[str, str], links: dict[str, str], path: Path) -> None:
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    """What fails here is not the archive's fault, but for names that no folder takes. Raises NotUnpacked, ArchiveRefused."""
+    try:
+        yield
+    except (OSError, ValueError, OverflowError) as error:
+        if not isinstance(error, OSError) or error.errno in NAMES:
+            raise ArchiveRefused(f"{target} cannot be made of the archive: {error}") from error
+        free = size(shutil.disk_usage(target.parent if target.parent.is_dir() else target.anchor).free)
+        full = why_full(error)
+        raise NotUnpacked(
+            f"{full}: the restore could not write {target} ({free} free). Nothing was changed. Make room, then restore it again"
+            if full
+            else f"the restore could not write {target}: {error}. Nothing was changed"
+        ) from error
+
+
+class _Checked:
+    """The content of a member, whose errors are the archive's and not those of the disk that it is written to."""
+
+    def __init__(self, file: IO[bytes], path: Path) -> None:
+        self._file, self._path = file, path
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return self._file.read(size)
+        except READING as error:
+            raise _damaged(self._path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> ArchiveRefused:
+    return ArchiveRefused(f"{path} is damaged or cut off: {error}")
+
+
+def _read_manifest(content: _Checked, path: Path) -> object:
+    text = content.read(MANIFEST_BYTES + 1)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ArchiveRefused(f"{path}: its {MANIFEST} cannot be read: {error}") from error
+
+
+def _shaped(manifest: object, path: Path) -> dict[str, Any]:
+    """A manifest that has what it must have, of the kinds that it must be. Raises ArchiveRefused."""
+
+    def refused(what: str) -> ArchiveRefused:
+        return ArchiveRefused(f"{path}: its {MANIFEST} is not one of make backup: {what}")
+
+    if not isinstance(manifest, dict):
+        raise refused("it is no object")
     if manifest.get("format") != FORMAT:
         raise ArchiveRefused(f"{path}: its format is {manifest.get('format')!r}, this version reads {FORMAT}")
+    for name in ("files", "links"):
+        if not isinstance(manifest.get(name), dict):
+            raise refused(f"{name} is not in it, or no object")
+    for name, each in manifest["files"].items():
+        if not isinstance(each, dict) or not isinstance(each.get("sha256"), str):
+            raise refused(f"{name} has no sha256")
+    for name, destination in manifest["links"].items():
+        if not isinstance(destination, str):
+            raise refused(f"the link {name} leads nowhere")
+    if "airflow_database" not in manifest or not isinstance(manifest["airflow_database"], str | None):
+        raise refused("airflow_database is not in it, or no text")
+    return manifest
+
+
+def _compare(manifest: dict[str, Any], found: dict[str, str], links: dict[str, str], path: Path) -> None:
     expected = {name: each["sha256"] for name, each in manifest["files"].items()}
     wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
     wrong += sorted(name for name in manifest["links"].keys() | links.keys() if manifest["links"].get(name) != links.get(name))

@@ -13,19 +13,21 @@ The keys (INSIGHT_SECRETS) are never in it. docs/backup.md
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from include import archive
+from include.accepted import MERGING
 from include.airflow_database import FILES, AirflowDatabase, AirflowDatabaseError
-from include.archive import ArchiveNotWritten, ArchiveRefused, Say
+from include.archive import ArchiveNotWritten, ArchiveRefused, NotUnpacked, Say
 from include.settings import PROJECT_ROOT, Home, secrets_folder
 
 ROOMS = ("inbox", "published", "gx", "accepted", "quarantine", "records", "landing")
@@ -65,7 +67,10 @@ def create(to: Path, home: Home | None = None, say: Say = print) -> archive.Writ
         aside = home.path / f".backup-{now:%Y%m%dT%H%M%SZ}"
         aside.mkdir(mode=0o700)
         try:
-            database = _take(home, aside, say)
+            try:
+                database = _take(home, aside, say)
+            except OSError as error:
+                raise BackupFailed(f"{home.path} could not be read, or written aside: {error}") from error
             backup = archive.write(
                 aside,
                 _files(aside),
@@ -93,7 +98,7 @@ def _take(home: Home, aside: Path, say: Say) -> str | None:
     ):
         with _locks(home, locks):
             for room in rooms:
-                files = _link_room(home.path / room, aside / "home" / room, copy=room == "gx")
+                files = _link_room(home.path / room, aside / "home" / room, room == "gx", say)
                 say(f"{room}: {files} files")
     return database.kind if copied else None
 
@@ -106,21 +111,61 @@ def _validation_locks(home: Home) -> list[str]:
     return sorted(known | {path.stem for path in home.locks.glob("validate-*.lock")})
 
 
-def _link_room(room: Path, target: Path, copy: bool) -> int:
+def _link_room(room: Path, target: Path, copy: bool, say: Say) -> int:
     """Hard links to the files of a room; copies where the disk has no links, or files change in place. Returns how many."""
     for _ in range(TRIES):
+        left_out: list[str] = []
         try:
-            return sum(_link(path, target / path.relative_to(room), copy) for path in _files(room))
+            files = sum(_link(path, target / name, copy) for path, name in _files_of_room(room, left_out))
         except FileNotFoundError:  # a folder was replaced by its like while it was read
             shutil.rmtree(target, ignore_errors=True)
+            continue
+        for why in left_out:
+            say(f"WARNING: left out: {why}")
+        return files
     raise BackupFailed(f"{room} does not stand still: {TRIES} times a file went away while it was read")
 
 
+def _files_of_room(room: Path, left_out: list[str]) -> Iterator[tuple[Path, PurePath]]:
+    """Files of a room and their names in it, and the links of publication. In the place of any other link its target.
+
+    A link that leads out of the home, to a key, or in a circle is left out, and that is said: no restore would take it.
+    """
+    home = room.parent
+    inside = (home.resolve(), room.resolve())
+
+    def walk(folder: Path, name: PurePath, is_linked: bool) -> Iterator[tuple[Path, PurePath]]:
+        for path in _files(folder):
+            named = name / path.relative_to(folder)
+            if not path.is_symlink() or archive.is_known_link(f"home/{room.name}/{named.as_posix()}", str(path.readlink())):
+                yield path, named
+                continue
+            end = Path(os.path.realpath(path))
+            if not any(end.is_relative_to(each) for each in inside):
+                left_out.append(f"{path}, a link to {end}, which is not in {home}: put what it leads to there")
+            elif end.is_relative_to(secrets_folder()):
+                left_out.append(f"{path}, a link to the keys")
+            elif end.is_file():
+                yield end, named
+            elif not end.is_dir():
+                left_out.append(f"{path}, a link to {path.readlink()}, which is no file")
+            elif is_linked or path.parent.resolve().is_relative_to(end):
+                left_out.append(f"{path}, a link to the folder {end}, which leads in a circle or is met by way of another link")
+            else:
+                yield from walk(end, named, True)
+
+    yield from walk(room, PurePath(), False)
+
+
 def _files(folder: Path) -> Iterator[Path]:
-    """Files and links of a folder and its folders, sorted, without what is unfinished or a key."""
+    """Files and links of a folder and its folders, sorted, without what is unfinished or a key.
+
+    The mark of a run that is half merged is a name with a dot too, and stays: without it half a run would pass for a whole one.
+    """
     keys = secrets_folder()
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.name.startswith(".") or path.suffix in UNFINISHED or path.resolve() == keys:
+        is_hidden = path.name.startswith(".") and not path.name.startswith(MERGING)
+        if is_hidden or path.suffix in UNFINISHED or os.path.realpath(path) == str(keys):
             continue
         if path.is_dir() and not path.is_symlink():
             yield from _files(path)
@@ -152,7 +197,7 @@ def restore(path: Path, home: Home | None = None, force: bool = False, say: Say 
     """Put an archive back. The home must be empty; with force what is there is put aside, into `.before-restore-…`.
 
     Everything is unpacked and compared with the manifest before anything is put in place. Airflow must be stopped.
-    Returns the number of files. Raises ArchiveRefused, AirflowDatabaseError.
+    Returns the number of files. Raises ArchiveRefused, NotUnpacked, AirflowDatabaseError.
     """
     home = home or Home.current()
     if not path.is_file():
@@ -169,8 +214,8 @@ def restore(path: Path, home: Home | None = None, force: bool = False, say: Say 
         unpacked.mkdir(mode=0o700)
         try:
             manifest = archive.unpack(path, unpacked, say)
-            database = _database_of(manifest, home, path, force)
-            with _locks(home, ["build", "publish", *_validation_locks(home)]):
+            database = _database_of(manifest, unpacked, home, path, force)
+            with _locks(home, ["publish", "build", *_validation_locks(home)]):
                 if database is not None:  # first: it may fail, and then changes nothing; the renames that follow hardly can
                     database.restore(unpacked / FILES[database.kind])
                 aside = home.path / f".before-restore-{stamp}"
@@ -179,7 +224,7 @@ def restore(path: Path, home: Home | None = None, force: bool = False, say: Say 
                     (home.path / name).rename(aside / name)
                 for room in ROOMS:
                     target = home.path / room
-                    if (unpacked / "home" / room).exists():
+                    if (unpacked / "home" / room).is_dir():
                         if target.exists():
                             shutil.rmtree(target)  # empty folders: there are no files in it
                         (unpacked / "home" / room).rename(target)
@@ -191,7 +236,7 @@ def restore(path: Path, home: Home | None = None, force: bool = False, say: Say 
     return len(manifest["files"])
 
 
-def _database_of(manifest: dict[str, Any], home: Home, path: Path, force: bool) -> AirflowDatabase | None:
+def _database_of(manifest: dict[str, Any], unpacked: Path, home: Home, path: Path, force: bool) -> AirflowDatabase | None:
     """Where the archive's copy of Airflow's database goes; None where it has none."""
     kind = manifest["airflow_database"]
     if kind is None:
@@ -199,6 +244,8 @@ def _database_of(manifest: dict[str, Any], home: Home, path: Path, force: bool) 
     database = AirflowDatabase(home)
     if database.kind != kind:
         raise RestoreRefused(f"{path} holds Airflow's database as {kind}, but {database.kind} is configured")
+    if not (unpacked / FILES[database.kind]).is_file():
+        raise RestoreRefused(f"{path} says that it holds Airflow's database, and does not")
     if not database.is_empty() and not force:
         raise RestoreRefused("Airflow's database is not empty: say --force to replace it")
     return database
@@ -209,6 +256,7 @@ def _database_of(manifest: dict[str, Any], home: Home, path: Path, force: bool) 
 
 @contextmanager
 def _locks(home: Home, names: list[str]) -> Iterator[None]:
+    """In the order in which everybody takes them, so that no two wait for each other: publish, build, validate-…, data_docs."""
     home.locks.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
         for name in names:
@@ -240,7 +288,7 @@ def main(arguments: list[str] | None = None) -> int:
             create(chosen.to)
         else:
             restore(chosen.file, force=chosen.force)
-    except (ArchiveNotWritten, ArchiveRefused, AirflowDatabaseError) as error:
+    except (ArchiveNotWritten, ArchiveRefused, NotUnpacked, AirflowDatabaseError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0

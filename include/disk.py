@@ -56,15 +56,19 @@ def says_when_full(what: str) -> Callable[[Callable[Arguments, Result]], Callabl
 
 
 def why_full(error: BaseException | None) -> str | None:
-    """In words, where an error or what led to it is that there was no room; else None."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        if isinstance(error, OSError) and error.errno in FULL:
-            return FULL[error.errno]
-        text = str(error)
-        for code, words in FULL.items():
-            if os.strerror(code) in text:
-                return words
+    """In words, where an error or what led to it is that there was no room here; else None.
+
+    What PostgreSQL tells is of its server's disk, and so is the text of whatever error it led to.
+    """
+    led: list[BaseException] = []
+    while error is not None and error not in led:
+        led.append(error)
         error = error.__cause__ or error.__context__
+    is_of_server = any(type(each).__module__.startswith("psycopg") for each in led)
+    for each in led:
+        if isinstance(each, OSError) and each.errno in FULL:
+            return FULL[each.errno]
+        for code, words in FULL.items():
+            if not is_of_server and os.strerror(code) in str(each):
+                return words
     return None

@@ -130,7 +130,7 @@ def build(
     them. Afterwards the file is closed: any process can open it. Raises BuildFailed.
     """
     from include import statistics
-    from include.accepted import accepted_ingest_ids, snapshot, unfinished
+    from include.accepted import HalfMerged, accepted_ingest_ids, snapshot, unfinished
 
     home = home or Home.current()
     say = progress or (lambda text: None)
@@ -158,7 +158,7 @@ def build(
                 dbt.build("after statistics", [*rest, *_unit_tests(unit_tests)])
                 write_provenance(home.build_file, as_of, accepted_ingest_ids(home.build_accepted, as_of))
                 return dbt.report
-    except StillHeld as error:
+    except (StillHeld, HalfMerged) as error:
         raise BuildFailed(str(error)) from None
 
 

@@ -16,10 +16,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import psutil
 from filelock import FileLock, Timeout
 
 from include.bi.connection import DATABASE, PUBLISHER, READER, BiStoreUnreachable, BiTarget, password_file
@@ -173,12 +175,22 @@ class EmbeddedPostgres:
         self._process = None
 
     def _stop_leftover(self) -> None:
-        """We hold the lock, so a server that still has this data belongs to a killed process. pg_ctl knows it by its pid file."""
-        if (self.data / "postmaster.pid").exists():
+        """We hold the lock, so a server that still has this data belongs to a killed process. Nobody else's process is touched.
+
+        Its process id is in a file that outlives it: after a restart of the machine anybody may have that number.
+        """
+        file = self.data / "postmaster.pid"
+        server = _server_of(self.data) if file.exists() else None
+        if server is not None:
             try:
                 self._run("pg_ctl", "stop", "-D", str(self.data), "-m", "fast", "-t", str(STOP_SECONDS))
-            except ServerNotStarted:  # a pid file without a server
-                (self.data / "postmaster.pid").unlink(missing_ok=True)
+            except ServerNotStarted as error:
+                if _serves(server, self.data):
+                    raise ServerNotStarted(
+                        f"a killed process left a PostgreSQL on {self.data} (process {server.pid}), and it does not stop: "
+                        f"end that process, then start again. {error}"
+                    ) from None
+        file.unlink(missing_ok=True)
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(  # noqa: S603
@@ -216,6 +228,29 @@ def _wheel() -> tuple[Path, str]:
 
     newest = max(POSTGRES_VERSIONS)
     return POSTGRES_VERSIONS[newest], str(newest)
+
+
+def _server_of(data: Path) -> psutil.Process | None:
+    """The process that the pid file of a data folder names, if it is a PostgreSQL on that folder."""
+    first, _, _ = (data / "postmaster.pid").read_text(errors="replace").partition("\n")
+    try:
+        process = psutil.Process(abs(int(first)))  # PostgreSQL writes that of a single user's server as a negative number
+    except (ValueError, psutil.Error):
+        return None
+    return process if _serves(process, data) else None
+
+
+def _serves(process: psutil.Process, data: Path) -> bool:
+    """Whether a process is a PostgreSQL (of whichever version of the wheel) on a data folder, in which it then works."""
+    try:
+        try:
+            program, folder = process.exe(), process.cwd()
+        except psutil.AccessDenied:  # root without the capability to look at processes of the system user
+            words = process.cmdline() or [""]
+            program, folder = words[0], dict(pairwise(words)).get("-D", "/")
+        return process.is_running() and Path(program).name == "postgres" and Path(folder).resolve() == data.resolve()
+    except psutil.Error:
+        return False
 
 
 def _as_root() -> bool:

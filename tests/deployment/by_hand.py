@@ -177,14 +177,14 @@ class ByHand:
             check=False,
         )
 
-    def start(self, name: str, *more: str, process: str | None = None, extra: Mapping[str, str] | None = None) -> None:
+    def start(self, name: str, *more: str, process: str | None = None) -> None:
         process = process or name
         self.started.add(name)
         with (self.logs / f"{process}.log").open("ab") as output:
             self.processes[process] = psutil.Popen(
                 self._without_capabilities([*self.words(name), *more]),
                 cwd=self.image.project,
-                env={**self.environment(name, process), **(extra or {})},
+                env=self.environment(name, process),
                 stdin=subprocess.PIPE if self.services[name].get("stdin_open") else subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

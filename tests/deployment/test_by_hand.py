@@ -151,9 +151,8 @@ def _start(hands: ByHand, ports: dict[str, int]) -> None:
         assert done.returncode == 0, f"{name}: {done.stdout[-2000:]} {done.stderr[-2000:]}"
     for name in ("api-server", "scheduler", "dag-processor", "triggerer"):
         hands.start(name)
-    for number in ("one", "two"):  # one machine in the place of two containers: each worker needs a name and ports of its own
-        own = {f"AIRFLOW__LOGGING__{server}_LOG_SERVER_PORT": str(free_port()) for server in ("WORKER", "TRIGGER")}
-        hands.start("worker", "--celery-hostname", f"celery@{number}", process=number, extra=own)
+    for number in ("one", "two"):  # one machine in the place of two containers: each worker needs a name of its own
+        hands.start("worker", "--celery-hostname", f"celery@{number}", process=number)
     words = [
         "airflow",
         "users",

@@ -124,10 +124,26 @@ def test_readers_and_workers_do_not_reach_airflows_database() -> None:
     assert "ports" not in services()["airflow-database"]
     assert on_network("readers") == {"bi-database"}
     assert "worker" not in on_network(network)
-    own = {"airflow_database_url", "airflow_database_password", "fernet_key", "jwt_secret"}
+    own = {"airflow_database_url", "airflow_database_password", "fernet_key", "jwt_secret", "api_secret_key"}
     assert not own & secret_files(services()["worker"]), "a task reaches the database through the API server only"
     assert [name for name in NAMES if "pseudonyms" in secret_files(services()[name])] == ["worker"]
     assert [name for name in NAMES if "connections" in secret_files(services()[name])] == ["worker"]
+
+
+def test_a_worker_cannot_sign_a_login_and_its_logs_are_found_without_its_server() -> None:
+    """FAB signs the cookie that remembers a user with `[api] secret_key`: whoever holds it is any user. Log servers ask for it."""
+    control = set(NAMES) & AIRFLOW_DATABASE_USERS - {"redis"}
+    for name in NAMES:
+        service = services()[name]
+        named = {key for key in service.get("environment", {}) if "API__SECRET_KEY" in key or "JWT_SECRET" in key}
+        signing = {"api_secret_key", "jwt_secret"} & secret_files(service)
+        assert (len(named), len(signing)) == ((2, 2) if name in control else (0, 0)), name
+    worker, server = services()["worker"], services()["api-server"]
+    assert worker["command"][:4] == ["airflow", "celery", "worker", "--skip-serve-logs"]
+    folder = worker["environment"]["AIRFLOW__LOGGING__BASE_LOG_FOLDER"]
+    assert folder == server["environment"]["AIRFLOW__LOGGING__BASE_LOG_FOLDER"]
+    assert f"airflow-logs:{folder}" in set(worker["volumes"]) & set(server["volumes"]), "one writes where the other reads"
+    assert worker["user"] == server["user"], "and may read it"
 
 
 def test_only_workers_get_out_and_only_two_ports_come_in_on_loopback() -> None:

@@ -130,3 +130,14 @@ def test_readers_choose_source_and_run_date_and_find_nothing_where_nothing_is(ho
     assert accepted.read("observation", home).num_rows == 5
     assert accepted.read("observation", home, "facebook", earlier).num_rows == 3
     assert accepted.read("observation", home, "youtube").num_rows == 0
+
+
+def test_no_snapshot_is_taken_of_half_a_run(home: Home, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), accepted.merging(home, "facebook", RUN_DATE):
+        raise KeyboardInterrupt
+    with pytest.raises(accepted.HalfMerged, match=f"facebook {RUN_DATE}: cut off half-way .* Collect and validate it again"):
+        accepted.snapshot(tmp_path / "snapshot", home)
+    assert not (tmp_path / "snapshot").exists()
+    with accepted.merging(home, "facebook", RUN_DATE):
+        pass
+    assert accepted.snapshot(tmp_path / "snapshot", home).is_dir()

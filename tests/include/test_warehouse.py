@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from filelock import FileLock
 
-from include import registry, warehouse
+from include import accepted, registry, warehouse
 from include.settings import PROJECT_ROOT, Home
 from tests.dbt_survey.homes import AGE_BANDS, AS_OF, SURVEY, accepted_rows, answers, write_accepted
 
@@ -156,6 +156,15 @@ def test_one_build_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         pytest.raises(warehouse.BuildFailed, match=r"another build or publication holds .*build\.lock"),
     ):
         warehouse.build(AS_OF, home)
+
+
+def test_half_a_run_whose_records_are_gone_is_not_built(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with pytest.raises(KeyboardInterrupt), accepted.merging(home, "survey", AS_OF):
+        raise KeyboardInterrupt
+    with pytest.raises(warehouse.BuildFailed, match=f"survey {AS_OF}: cut off half-way"):
+        warehouse.build(AS_OF, home)
+    assert not home.build_file.exists()
 
 
 def test_docs_need_a_build_and_lie_under_the_home(home: Home, tmp_path: Path) -> None:
