@@ -37,17 +37,36 @@ def main(arguments: list[str] | None = None) -> int:
             publisher = server.target(PUBLISHER)
             roll_forward(current_version(home), publisher)
             print("\n".join(greeting(server, publisher)), flush=True)
+            trouble = ""
             while True:
                 time.sleep(LOOK_EVERY_SECONDS)
                 server.check()
-                if roll_forward(current_version(home), publisher):
-                    print(f"Now showing {shown(publisher)}", flush=True)
+                trouble = keep_in_step(home, publisher, trouble)
     except ServerNotStarted as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped.")
     return 0
+
+
+def keep_in_step(home: Home, publisher: BiTarget, trouble: str = "") -> str:
+    """Show what is newly published. What fails is said once and tried again next time: readers keep what they have.
+
+    trouble: what this returned the last time. Returns what failed now, "" if nothing.
+    """
+    try:
+        version = current_version(home)
+        if roll_forward(version, publisher) and version is not None:
+            print(f"Now showing {version.name}", flush=True)
+    except Exception as error:  # no error of one publication may take the server away from its readers
+        found = f"{type(error).__name__}: {error}"
+        if found != trouble:
+            print(f"Not in step with what is published, trying on: {found}", file=sys.stderr, flush=True)
+        return found
+    if trouble:
+        print("In step again with what is published", flush=True)
+    return ""
 
 
 def greeting(server: EmbeddedPostgres, publisher: BiTarget) -> list[str]:

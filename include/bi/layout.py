@@ -134,9 +134,14 @@ def columns_of(connection: psycopg.Connection[Any], schema: str) -> dict[str, di
     return found
 
 
+def has_reader(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the role of the readers has been made."""
+    return bool(connection.execute("select 1 from pg_roles where rolname = %s", [READER]).fetchall())
+
+
 def ensure_base(connection: psycopg.Connection[Any]) -> None:
     """Schemas and the two tables of the switch. Raises RuntimeError where the role of the readers is missing."""
-    if not connection.execute("select 1 from pg_roles where rolname = %s", [READER]).fetchall():
+    if not has_reader(connection):
         raise RuntimeError(f"the database has no role {READER}: an administrator makes it with python -m include.bi.roles")
     if connection.execute("select 1 from pg_tables where schemaname = 'publication' and tablename = 'current'").fetchall():
         return

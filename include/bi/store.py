@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from include import contract
 from include.bi import layout
-from include.bi.connection import BiTarget, target
+from include.bi.connection import READER, BiTarget, target
 from include.bi.layout import MARK, Column, Table
 
 if TYPE_CHECKING:
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ONE_PUBLISHER = 7_204_310_045_921
-"""Key of the advisory lock: one publisher at a time, also from two machines. It goes with the connection, so a kill frees it."""
+"""Key of the advisory lock: one publisher at a time, also from two machines. It goes with the connection, so a kill frees it.
+
+Readers could take it as well, had include/bi/roles.py not taken PostgreSQL's lock functions from everybody but the publisher.
+"""
 
 WAIT_FOR_PUBLISHER_SECONDS = 600
 LAYOUT_LOCK = "1s"
@@ -37,6 +40,10 @@ ROWS_AT_ONCE = 50_000
 
 class ReadersHoldTheViews(RuntimeError):
     """The contract's columns changed, and transactions that read the old ones did not end. Nothing is switched; run again."""
+
+
+class AnotherPublisher(RuntimeError):
+    """Somebody else has published there for longer than anything takes. Nothing is switched."""
 
 
 def load(version: Path, to: BiTarget | None = None) -> bool:
@@ -198,8 +205,17 @@ def _with_short_locks(connection: psycopg.Connection[Any], work: Callable[[], No
 @contextmanager
 def _one_publisher(connection: psycopg.Connection[Any]) -> Iterator[None]:
     connection.execute(sql.SQL("set lock_timeout = {}").format(sql.Literal(f"{WAIT_FOR_PUBLISHER_SECONDS}s")))
-    connection.execute("select pg_advisory_lock(%s)", [ONE_PUBLISHER])
+    try:
+        connection.execute("select pg_advisory_lock(%s)", [ONE_PUBLISHER])
+    except errors.LockNotAvailable:
+        raise AnotherPublisher(
+            f"another publisher has held the lock of {connection.info.host}:{connection.info.port}/{connection.info.dbname} for "
+            f"{WAIT_FOR_PUBLISHER_SECONDS} seconds: see pg_locks (locktype advisory) and pg_stat_activity"
+        ) from None
     connection.execute("set lock_timeout = 0")
+    readers_may = "select has_function_privilege(%s, 'pg_advisory_lock(bigint)', 'execute')"
+    if layout.has_reader(connection) and connection.execute(readers_may, [READER]).fetchall()[0][0]:
+        log.warning("%s may take the publisher's lock: run python -m include.bi.roles again on this database", READER)
     try:
         yield
     finally:

@@ -17,7 +17,7 @@ import duckdb
 import psycopg
 import pytest
 
-from include import bi, contract
+from include import bi, contract, serve
 from include.bi import layout, store
 from include.bi.connection import (
     PUBLISHER,
@@ -30,7 +30,9 @@ from include.bi.connection import (
     target,
 )
 from include.bi.recipes import recipes
+from include.bi.roles import READER_SETTINGS, prepare
 from include.bi.server import EmbeddedPostgres, ServerNotStarted
+from include.settings import Home
 from tests import bi_world
 
 
@@ -396,8 +398,6 @@ def test_a_database_without_the_reader_says_who_makes_it(server: EmbeddedPostgre
                 bi.load(version(tmp_path, "p1", "create table dim_force as select 1 as n"), server.target(PUBLISHER))
         finally:
             connection.execute(f"alter role somebody_else rename to {READER}")
-    from include.bi.roles import prepare
-
     prepare(admin, *(password_file(role).read_text().strip() for role in (PUBLISHER, READER)))
 
 
@@ -431,6 +431,8 @@ REFUSED = [
     ("select lo_from_bytea(0, 'x')", psycopg.errors.InsufficientPrivilege),
     ("select lo_create(0)", psycopg.errors.InsufficientPrivilege),
     ("select lo_import('/etc/hostname')", psycopg.errors.InsufficientPrivilege),
+    ("select pg_advisory_lock(7204310045921)", psycopg.errors.InsufficientPrivilege),
+    ("select pg_try_advisory_xact_lock_shared(1, 2)", psycopg.errors.InsufficientPrivilege),
     ("set role bi_publisher", psycopg.errors.InsufficientPrivilege),
     ("alter role bi_reader superuser", psycopg.errors.InsufficientPrivilege),
     ("alter system set work_mem = '1GB'", psycopg.errors.InsufficientPrivilege),
@@ -469,6 +471,80 @@ def test_the_reader_reads_all_views_may_not_wait_for_ever_and_enters_no_other_da
     for database in ("postgres", "template1"):
         with pytest.raises(BiStoreUnreachable, match="no pg_hba"):
             reader.connect(dbname=database)
+
+
+def test_what_a_reader_changed_of_the_shared_role_is_set_back(server: EmbeddedPostgres) -> None:
+    admin, reader = server.target("postgres", "postgres"), server.target(READER)
+    with reader.connect() as connection:
+        connection.execute("set default_transaction_read_only = off")
+        connection.execute("alter role bi_reader set search_path = pg_catalog")
+        connection.execute("alter role bi_reader set work_mem = '1GB'")
+        connection.execute("alter role bi_reader in database insight set statement_timeout = 0")
+        connection.execute("alter role bi_reader password 'mine'")
+    prepare(admin, *(password_file(role).read_text().strip() for role in (PUBLISHER, READER)))
+    assert rows(reader, "show search_path") == [("marts",)]
+    assert rows(reader, "show statement_timeout") == [("5min",)]
+    kept = "select unnest(setconfig) from pg_db_role_setting where setrole = 'bi_reader'::regrole"
+    assert {row[0].partition("=")[0] for row in rows(admin, kept)} == READER_SETTINGS.keys()
+
+
+def test_readers_leave_connections_to_the_publisher() -> None:
+    with bi_world.postgres({"max_connections": "12"}) as server:
+        held: list[psycopg.Connection[Any]] = []
+        with pytest.raises(BiStoreUnreachable, match="too many connections for role"):
+            held.extend(server.target(READER).connect() for _ in range(12))
+        held.extend(server.target(PUBLISHER).connect() for _ in range(3))
+        for each in held:
+            each.close()
+
+
+def test_databases_that_the_reader_may_still_enter_are_named(server: EmbeddedPostgres, capsys: pytest.CaptureFixture[str]) -> None:
+    admin = server.target("postgres", "postgres")
+    passwords = [password_file(role).read_text().strip() for role in (PUBLISHER, READER)]
+    prepare(admin, *passwords)
+    assert capsys.readouterr().out == ""
+    asked = "select datname from pg_database where has_database_privilege('bi_reader', oid, 'connect, temporary')"
+    assert rows(admin, f"{asked} and datallowconn") == [("insight",)]
+    with admin.connect() as connection:
+        connection.execute("create database somebody_elses")
+    try:
+        prepare(admin, *passwords)
+        assert "may also connect to what lets PUBLIC connect: somebody_elses" in capsys.readouterr().out
+    finally:
+        with admin.connect() as connection:
+            connection.execute("drop database somebody_elses")
+
+
+def test_a_lock_that_readers_may_take_is_told(
+    server: EmbeddedPostgres, publisher: BiTarget, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = version(tmp_path, "p1", "create table dim_force as select 1 as n")
+    bi.load(folder, publisher)
+    assert caplog.text == ""
+    with server.target("postgres").connect() as admin:
+        admin.execute("grant execute on function pg_advisory_lock(bigint) to bi_reader")
+        bi.show("p1", publisher)
+        assert "run python -m include.bi.roles again" in caplog.text
+        monkeypatch.setattr(store, "WAIT_FOR_PUBLISHER_SECONDS", 1)
+        with server.target(READER).connect() as reader:
+            reader.execute("select pg_advisory_lock(7204310045921)")
+            with pytest.raises(store.AnotherPublisher, match="pg_locks"):
+                bi.show("p1", publisher)
+        admin.execute("revoke execute on function pg_advisory_lock(bigint) from bi_reader")
+
+
+def test_make_serve_says_an_error_once_and_goes_on(
+    publisher: BiTarget, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path)
+    folder = version(tmp_path, "p1", "create table dim_force as select 1 as n")
+    monkeypatch.setattr(serve, "current_version", lambda home: folder)
+    away = BiTarget({**publisher.parameters, "port": "1"})
+    trouble = serve.keep_in_step(home, away)
+    assert serve.keep_in_step(home, away, trouble) == trouble
+    assert capsys.readouterr().err.count("127.0.0.1:1/insight as bi_publisher") == 1
+    assert serve.keep_in_step(home, publisher, trouble) == ""
+    assert capsys.readouterr().out == "Now showing p1\nIn step again with what is published\n"
 
 
 def test_a_condition_of_the_reader_is_never_tried_on_rows_of_another_publication(
