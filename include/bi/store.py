@@ -35,11 +35,15 @@ LAYOUT_LOCK = "1s"
 LAYOUT_ATTEMPTS = 300
 """A change of columns needs a lock that readers wait for. It is tried for a second at a time: nobody waits longer than that."""
 
+NOTHING_SWITCHED = "nothing is switched, neither in files nor here"
+FILES_SWITCHED = "PostgreSQL shows the publication before, while files may show the new one already"
+
 ROWS_AT_ONCE = 50_000
 
 
 class ReadersHoldTheViews(RuntimeError):
-    """The contract's columns changed, and transactions that read the old ones did not end. Nothing is switched; run again."""
+    """The contract's columns changed, and transactions that read the old ones did not end. Readers of PostgreSQL keep what they
+    had. The message says whether the files have been switched."""
 
 
 class AnotherPublisher(RuntimeError):
@@ -56,31 +60,39 @@ def load(version: Path, to: BiTarget | None = None) -> bool:
     to = to or target()
     if to is None:
         return False
-    with (
-        to.connect() as connection,
-        _one_publisher(connection),
-        duckdb.connect(str(version / "warehouse.duckdb"), read_only=True) as file,
-    ):
+    with to.connect() as connection, _one_publisher(connection):
         layout.ensure_base(connection)
-        if connection.execute("select 1 from publication.loaded where publication_id = %s", [version.name]).fetchall():
-            return True
-        _remove_unseen(connection)
-        file.execute("set TimeZone = 'UTC'")
-        existing = layout.columns_of(connection, "store")
-        tables = layout.published(file, existing)
-        for table in tables:
-            _with_short_locks(connection, lambda table=table: layout.ensure_store(connection, table, existing))  # type: ignore[misc]
-        started = time.monotonic()
-        with connection.transaction():
-            number = connection.execute(
-                "insert into publication.loaded (publication_id, layout) values (%s, %s) returning number",
-                [version.name, Jsonb([asdict(table) for table in tables])],
-            ).fetchall()[0][0]
-            rows = sum(_copy(file, connection, table, number) for table in tables)
-        for table in tables:
-            _vacuum(connection, table.store)
-        log.info("%s: %s rows loaded into %s in %.1f s", version.name, rows, to, time.monotonic() - started)
+        tables = _saved(connection, version.name)
+        if tables is None:
+            with duckdb.connect(str(version / "warehouse.duckdb"), read_only=True) as file:
+                tables = _load(connection, file, version.name, to)
+        # the files are switched before the views: a reader whom the views would wait for is better met now
+        _with_short_locks(connection, lambda: _switch(connection, tables), NOTHING_SWITCHED, is_rehearsal=True)
     return True
+
+
+def _load(connection: psycopg.Connection[Any], file: duckdb.DuckDBPyConnection, publication_id: str, to: BiTarget) -> list[Table]:
+    _remove_unseen(connection)
+    file.execute("set TimeZone = 'UTC'")
+    existing = layout.columns_of(connection, "store")
+    tables = layout.published(file, existing)
+    for table in tables:
+
+        def ensure(table: Table = table) -> None:
+            layout.ensure_store(connection, table, existing)
+
+        _with_short_locks(connection, ensure, NOTHING_SWITCHED)
+    started = time.monotonic()
+    with connection.transaction():
+        number = connection.execute(
+            "insert into publication.loaded (publication_id, layout) values (%s, %s) returning number",
+            [publication_id, Jsonb([asdict(table) for table in tables])],
+        ).fetchall()[0][0]
+        rows = sum(_copy(file, connection, table, number) for table in tables)
+    for table in tables:
+        _vacuum(connection, table.store)
+    log.info("%s: %s rows loaded into %s in %.1f s", publication_id, rows, to, time.monotonic() - started)
+    return tables
 
 
 def show(publication_id: str, to: BiTarget | None = None) -> None:
@@ -92,25 +104,20 @@ def show(publication_id: str, to: BiTarget | None = None) -> None:
     if to is None:
         return
     with to.connect() as connection, _one_publisher(connection):
-        found = connection.execute(
-            "select number, layout from publication.loaded where publication_id = %s", [publication_id]
-        ).fetchall()
-        if not found:
+        layout.ensure_base(connection)
+        tables = _saved(connection, publication_id)
+        if tables is None:
             raise LookupError(f"publication {publication_id} is not loaded in {to}")
-        (number, saved) = found[0]
-        tables = [Table(each["name"], tuple(Column(**column) for column in each["columns"]), each["comment"]) for each in saved]
 
         def switch() -> None:
-            existing = layout.columns_of(connection, contract.SCHEMA)
-            for table in tables:
-                layout.ensure_view(connection, table, existing)
-            for gone in sorted(
-                (existing.keys() & layout.columns_of(connection, "store").keys()) - {table.name for table in tables}
-            ):
-                connection.execute(sql.SQL("drop view {}").format(sql.Identifier(contract.SCHEMA, gone)))
-            connection.execute("update publication.current set number = %s where number is distinct from %s", [number, number])
+            _switch(connection, tables)
+            connection.execute(
+                "update publication.current set number = loaded.number from publication.loaded "
+                "where publication_id = %s and current.number is distinct from loaded.number",
+                [publication_id],
+            )
 
-        _with_short_locks(connection, switch)
+        _with_short_locks(connection, switch, FILES_SWITCHED)
         log.info("%s is shown in %s", publication_id, to)
         _remove_unseen(connection)
 
@@ -141,6 +148,23 @@ def roll_forward(version: Path | None, to: BiTarget | None = None) -> bool:
     load(version, to)
     show(version.name, to)
     return True
+
+
+def _saved(connection: psycopg.Connection[Any], publication_id: str) -> list[Table] | None:
+    """The tables of a loaded publication; None where it is not loaded."""
+    found = connection.execute("select layout from publication.loaded where publication_id = %s", [publication_id]).fetchall()
+    if not found:
+        return None
+    return [Table(each["name"], tuple(Column(**column) for column in each["columns"]), each["comment"]) for each in found[0][0]]
+
+
+def _switch(connection: psycopg.Connection[Any], tables: list[Table]) -> None:
+    """The views of these tables and no others."""
+    existing = layout.columns_of(connection, contract.SCHEMA)
+    for table in tables:
+        layout.ensure_view(connection, table, existing)
+    for gone in sorted((existing.keys() & layout.columns_of(connection, "store").keys()) - {table.name for table in tables}):
+        connection.execute(sql.SQL("drop view {}").format(sql.Identifier(contract.SCHEMA, gone)))
 
 
 def _copy(file: duckdb.DuckDBPyConnection, connection: psycopg.Connection[Any], table: Table, number: int) -> int:
@@ -187,17 +211,20 @@ def _vacuum(connection: psycopg.Connection[Any], store: sql.Identifier) -> None:
     connection.execute(sql.SQL("vacuum (analyze, truncate false) {}").format(store))
 
 
-def _with_short_locks(connection: psycopg.Connection[Any], work: Callable[[], None]) -> None:
+def _with_short_locks(
+    connection: psycopg.Connection[Any], work: Callable[[], None], standing: str, *, is_rehearsal: bool = False
+) -> None:
+    """The work in one transaction. A rehearsal is rolled back. standing: what is switched by now, for the error."""
     for _ in range(LAYOUT_ATTEMPTS):
         try:
-            with connection.transaction():
+            with connection.transaction(force_rollback=is_rehearsal):
                 connection.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(LAYOUT_LOCK)))
                 work()
             return
         except errors.LockNotAvailable:
             time.sleep(1)
     raise ReadersHoldTheViews(
-        "the columns of the contract changed, and readers' transactions hold the old ones: see pg_stat_activity, "
+        f"the columns of the contract changed, and readers' transactions hold the old ones: {standing}. See pg_stat_activity, "
         f"end what is idle in transaction and publish again (tried for {LAYOUT_ATTEMPTS * 2} seconds)"
     )
 

@@ -316,7 +316,7 @@ def test_columns_come_go_and_change_their_type_under_the_eyes_of_an_old_snapshot
     with server.target(READER).connect() as reader:
         reader.execute("begin isolation level repeatable read; select 1 from pg_class limit 1")
         publish(version(tmp_path, "p2", "create table dim_force as select 'new' as added, 'two' as n, 'b' as kept"), publisher)
-        assert reader.execute("select kept from marts.dim_force").fetchall() == [("a",)], "its own publication, by the new view"
+        assert reader.execute("select kept, n from marts.dim_force").fetchall() == [("a", "1")], "its own, by the new view"
         reader.execute("commit")
         assert reader.execute("select * from marts.dim_force").fetchall() == [("new", "two", "b")]
     assert layout.columns_of(publisher.connect(), "marts")["dim_force"] == {"added": "text", "n": "text", "kept": "text"}
@@ -324,20 +324,70 @@ def test_columns_come_go_and_change_their_type_under_the_eyes_of_an_old_snapshot
     assert rows(publisher, "select * from marts.dim_force") == [(3, "c")]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "seen"),
+    [
+        ("7::integer", "8.5::double", 7.0),
+        ("7::integer", "8::bigint", 7),
+        ("7::smallint", "'eight'", "7"),
+        ("true", "'eight'", "true"),
+        ("date '2026-11-02'", "timestamp '2026-11-03 10:00:00'", datetime.fromisoformat("2026-11-02")),
+        ("8.5::double", "7::integer", None),
+        ("9.99::decimal(18, 4)", "7::decimal(10, 2)", None),
+        ("'text'", "true", None),
+        ("timestamptz '2026-11-03 10:00:00+00'", "date '2026-11-02'", None),
+    ],
+)
+def test_an_old_snapshot_never_gets_null_for_a_value_whose_type_changed(
+    publisher: BiTarget, server: EmbeddedPostgres, tmp_path: Path, before: str, after: str, seen: Any
+) -> None:
+    """Where the new type may not hold the value as it is, an error says so (seen: None)."""
+    values = "create table dim_force as select unnest([null, {}]) as v, 'kent' as force_id"
+    publish(version(tmp_path, "p1", values.format(before)), publisher)
+    with server.target(READER).connect() as reader:
+        reader.execute("begin isolation level repeatable read; select 1 from pg_class limit 1")
+        publish(version(tmp_path, "p2", values.format(after)), publisher)
+        if seen is not None:
+            assert reader.execute("select v from marts.dim_force order by 1 nulls first").fetchall() == [(None,), (seen,)]
+        assert reader.execute("select force_id from marts.dim_force").fetchall() == [("kent",)] * 2
+        if seen is None:
+            with pytest.raises(psycopg.DataError, match=r"the type of dim_force\.v changed while this transaction reads an older"):
+                reader.execute("select v from marts.dim_force")
+        reader.execute("rollback")
+    with duckdb.connect() as connection:
+        wanted = connection.execute(f"select {after}").fetchall()[0][0]
+    now = "select v from marts.dim_force order by 1 nulls first"
+    assert rows(publisher, now) == [(None,), (wanted,)]
+    publish(version(tmp_path, "p3", values.format(before)), publisher)
+    assert rows(publisher, now)[0] == (None,)
+    with publisher.connect() as connection, duckdb.connect() as expected:
+        kind = str(expected.execute(f"select typeof({before})").fetchall()[0][0])
+        assert layout.columns_of(connection, "marts")["dim_force"]["v"] == layout.postgres_type(kind, "")
+
+
 def test_a_reader_of_the_old_columns_is_waited_for_but_never_for_ever(
     publisher: BiTarget, server: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "LAYOUT_ATTEMPTS", 2)
-    publish(version(tmp_path, "p1", "create table dim_force as select 1 as n"), publisher)
-    second = version(tmp_path, "p2", "create table dim_force as select 2 as n, 'x' as added")
+    publish(version(tmp_path, "p1", "create table dim_force as select 1 as n, 'x' as gone"), publisher)
+    added, less = (
+        version(tmp_path, name, f"create table dim_force as select 2 as n{more}")
+        for name, more in (("p2", ", 'x' as gone, 'y' as added"), ("p3", ""))
+    )
     with server.target(READER).connect() as reader:
+        for changed in (added, less):  # the first needs a new column in the store, the second nothing but other views
+            reader.execute("begin; select * from marts.dim_force")
+            with pytest.raises(store.ReadersHoldTheViews, match=r"nothing is switched.*idle in transaction"):
+                bi.load(changed, publisher)
+            assert reader.execute("select * from marts.dim_force").fetchall() == [(1, "x")]
+            reader.execute("commit")
+        bi.load(less, publisher)
         reader.execute("begin; select * from marts.dim_force")
-        with pytest.raises(store.ReadersHoldTheViews, match="idle in transaction"):
-            publish(second, publisher)
-        assert reader.execute("select * from marts.dim_force").fetchall() == [(1,)]
+        with pytest.raises(store.ReadersHoldTheViews, match="while files may show the new one"):
+            bi.show("p3", publisher)
         reader.execute("commit")
-    assert bi.roll_forward(second, publisher)
-    assert rows(publisher, "select * from marts.dim_force") == [(2, "x")]
+    assert bi.roll_forward(less, publisher)
+    assert rows(publisher, "select * from marts.dim_force") == [(2,)]
 
 
 def test_a_repeatable_read_transaction_keeps_its_publication_through_many_others_and_blocks_none(
