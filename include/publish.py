@@ -82,11 +82,13 @@ def publish(as_of: date, home: Home | None = None) -> Publication:
     from expectations.publish_gates import closed
 
     home = home or Home.current()
+    to = bi.target()  # once: what is loaded must be shown
     with held(home, "publish", "publication"), held(home, BUILD_LOCK, "build"):
         if not home.build_file.is_file():
             raise NothingBuilt(f"{home.build_file} does not exist: build the warehouse first")
         _remove_leftovers(home)
-        bi.roll_forward(current_version(home))
+        if to is not None:
+            bi.roll_forward(current_version(home), to)
         with duckdb.connect(str(home.build_file), read_only=True) as build:
             build.execute("set TimeZone = 'UTC'")
             built = provenance(build)
@@ -109,9 +111,11 @@ def publish(as_of: date, home: Home | None = None) -> Publication:
         except Exception:  # a full disk is not to stay full of half a version
             _remove_leftovers(home)
             raise
-        bi.load(folder)
+        if to is not None:
+            bi.load(folder, to)
         _switch(publication_id, home)
-        bi.show(publication_id)
+        if to is not None:
+            bi.show(publication_id, to)
         _remove_old(home, now)
     return publication
 

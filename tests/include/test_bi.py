@@ -116,6 +116,31 @@ def test_every_form_of_connection_means_the_same(clean: pytest.MonkeyPatch, name
     assert "s3cret" not in f"{found} {found!r}"
 
 
+def test_airflow_is_asked_only_where_told_and_its_silence_is_an_error(clean: pytest.MonkeyPatch) -> None:
+    """Airflow's SDK swallows the errors of its backends: an API server that is away looks like a connection that is not there."""
+    import airflow.sdk.execution_time.supervisor as supervisor
+
+    class Away:
+        def get_connection(self, conn_id: str) -> None:
+            raise ConnectionError("the API server does not answer")
+
+    clean.setenv("AIRFLOW_CTX_DAG_ID", "build_warehouse")
+    clean.setattr(supervisor, "ensure_secrets_backend_loaded", lambda: [Away()])
+    assert target() is None
+    clean.setenv("INSIGHT_BI_POSTGRES", "airflow:bi_postgres")
+    with pytest.raises(BiStoreUnreachable, match=r"'bi_postgres'.* its API server does not answer"):
+        target()
+
+    class There:
+        def get_connection(self, conn_id: str) -> Any:
+            from airflow.sdk import Connection
+
+            return Connection(conn_id=conn_id, conn_type="postgres", host="bi.example", login="bi_publisher", port=5433)
+
+    clean.setattr(supervisor, "ensure_secrets_backend_loaded", lambda: [There()])
+    assert str(target()) == "bi.example:5433/insight as bi_publisher"
+
+
 def test_a_password_may_lie_in_a_file(clean: pytest.MonkeyPatch, tmp_path: Path) -> None:
     clean.setenv("INSIGHT_BI_POSTGRES", "postgresql://bi_publisher@bi.example/insight")
     assert "password" not in target().parameters  # type: ignore[union-attr]

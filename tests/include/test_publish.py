@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from include import accepted, contract, registry
+from include import accepted, bi, contract, registry
 from include.publish import GateClosed, NothingBuilt, current_version, newest_accepted_run_date, publish
 from include.records import to_table
 from include.settings import PROJECT_ROOT, Home
@@ -107,6 +107,17 @@ def test_publications_say_what_was_published_from_which_ingests(home: Home) -> N
     assert json.loads(last[6]) == ["id-1", "id-2"], "an ingest of the day after the as-of date is none of it"
     assert json.loads(last[7])["dim_force"] == 86
     assert last[8] is True
+
+
+def test_where_postgresql_is_is_asked_once_and_first(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked at every step, an answer that changes between them would leave the stores apart."""
+    steps: list[tuple[str, object]] = []
+    answers = iter([bi.BiTarget({"host": "first"})])
+    monkeypatch.setattr(bi, "target", lambda: next(answers))
+    for step in ("roll_forward", "load", "show"):
+        monkeypatch.setattr(bi, step, lambda what, to, step=step, **more: steps.append((step, to.parameters["host"])))
+    publish(AS_OF, home)
+    assert steps == [("roll_forward", "first"), ("load", "first"), ("show", "first")]
 
 
 def test_links_are_relative_so_that_the_folder_can_be_moved(home: Home, tmp_path: Path) -> None:
