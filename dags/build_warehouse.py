@@ -10,10 +10,15 @@ One run at a time: events that arrive during a build become one more build, not 
 figures. Neither needs repair by hand: correct the cause and run again. The as-of date is a parameter (`as_of`).
 """
 
+from datetime import timedelta
+
 from airflow.sdk import AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, dag, get_current_context, task
 
 from extractors import SOURCES
 from include import dag_defaults
+
+LONGEST = timedelta(hours=2)
+"""Many times what a build takes. One that hangs would hold up every later one: there is one run at a time."""
 
 
 @dag(
@@ -33,7 +38,7 @@ from include import dag_defaults
     tags=["warehouse", "dbt", "publish", "impact:critical"],
 )
 def build_warehouse() -> None:
-    @task
+    @task(execution_timeout=LONGEST)
     def build() -> str:
         from include.warehouse import build
 
@@ -41,7 +46,7 @@ def build_warehouse() -> None:
         print("\n".join(build(as_of, progress=print).summary_lines()))
         return as_of.isoformat()
 
-    @task
+    @task(execution_timeout=LONGEST)
     def publish(as_of: str) -> str:
         from datetime import date
 

@@ -30,6 +30,15 @@ DATABASE = "insight"
 PUBLISHER = "bi_publisher"
 READER = "bi_reader"
 CONNECT_TIMEOUT_SECONDS = 15
+NOTICES_A_LOST_PEER = {
+    "keepalives": "1",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
+"""A route that is gone says nothing: with the system's settings a statement waits for its answer for more than two hours."""
+
 KEPT_BY_AIRFLOW = "airflow:"
 
 
@@ -59,6 +68,7 @@ class BiTarget:
             "connect_timeout": str(CONNECT_TIMEOUT_SECONDS),
             "application_name": "insight publication",
             "options": "-c TimeZone=UTC",
+            **NOTICES_A_LOST_PEER,
         }
         try:
             return psycopg.connect(**{**defaults, **self.parameters, **more}, autocommit=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import socket
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -167,6 +168,15 @@ def test_a_server_that_does_not_answer_is_named_without_the_password(server: Emb
         ) as error:
             bi.load(tmp_path, unreachable)
         assert "s3cret" not in str(error.value)
+
+
+def test_a_connection_notices_a_peer_that_has_gone_without_a_word(server: EmbeddedPostgres) -> None:
+    with server.target(PUBLISHER).connect() as connection, socket.socket(fileno=os.dup(connection.pgconn.socket)) as tcp:
+        keep = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
+        assert [tcp.getsockopt(socket.IPPROTO_TCP, each) for each in keep] == [30, 10, 3, 60_000]
+        assert tcp.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    with BiTarget({**server.target(PUBLISHER).parameters, "keepalives_idle": "7"}).connect() as connection:
+        assert connection.info.get_parameters()["keepalives_idle"] == "7", "what is configured goes first"
 
 
 def test_passwords_are_drawn_once_and_private(clean: pytest.MonkeyPatch) -> None:
