@@ -7,7 +7,8 @@ switches to it with one rename. A bad build leaves yesterday's publication stand
 One run at a time: events that arrive during a build become one more build, not many.
 
 *When it is red:* `build` names the dbt model or test that failed with its compiled SQL. `publish` names gate, table, column and
-figures. Neither needs repair by hand: correct the cause and run again. The as-of date is a parameter (`as_of`).
+figures. Neither needs repair by hand: correct the cause and run again. The as-of date is a parameter (`as_of`); one before that
+of the publication that stands is refused unless `allow_older` says so.
 """
 
 from datetime import timedelta
@@ -52,7 +53,8 @@ def build_warehouse() -> None:
 
         from include.publish import publish
 
-        publication = publish(date.fromisoformat(as_of))
+        allow_older = bool(get_current_context()["params"].get("allow_older"))
+        publication = publish(date.fromisoformat(as_of), allow_older=allow_older)
         print(publication)
         return publication.publication_id
 

@@ -4,6 +4,7 @@
     published/current           → versions/<publication_id>     the only thing that ever changes
     published/warehouse.duckdb  → current/warehouse.duckdb
     published/parquet           → current/parquet
+    published/home_id           whose publications these are, for PostgreSQL
 
 A version is written under a name that ends in `.tmp`, synced and renamed; until `current` is renamed over, nobody reads it.
 Killed at any point, the old version stands, and the next publication removes what was left.
@@ -17,9 +18,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,9 +73,13 @@ class NothingBuilt(RuntimeError):
     """There is no build file, not a finished one, or one as of another date."""
 
 
+class OlderThanPublished(RuntimeError):
+    """What stands is as of a later date: readers would see figures go back. The message says what to do."""
+
+
 @says_when_full("the publication")
-def publish(as_of: date, home: Home | None = None) -> Publication:
-    """Publish the build of an as-of date, and no other. Raises GateClosed, NothingBuilt.
+def publish(as_of: date, home: Home | None = None, *, allow_older: bool = False) -> Publication:
+    """Publish the build of an as-of date, and no other. Raises GateClosed, NothingBuilt, and OlderThanPublished unless allow_older.
 
     One publication at a time, and no build while it reads the build file (file locks). The ingests it names are those that the
     build has read.
@@ -88,6 +95,7 @@ def publish(as_of: date, home: Home | None = None) -> Publication:
             raise NothingBuilt(f"{home.build_file} does not exist: build the warehouse first")
         _remove_leftovers(home)
         if to is not None:
+            to = replace(to, home_id=home_id(home))
             bi.roll_forward(current_version(home), to)
         with duckdb.connect(str(home.build_file), read_only=True) as build:
             build.execute("set TimeZone = 'UTC'")
@@ -96,6 +104,12 @@ def publish(as_of: date, home: Home | None = None) -> Publication:
                 raise NothingBuilt(f"the build in {home.build_file} did not come to its end: build the warehouse again")
             if built.as_of != as_of:
                 raise NothingBuilt(f"the build is as of {built.as_of}, not {as_of}: build the warehouse as of {as_of} first")
+            standing = published_as_of(home)
+            if standing is not None and as_of < standing and not allow_older:
+                raise OlderThanPublished(
+                    f"the build as of {as_of} is not published: what stands is as of {standing}, and readers would see figures go "
+                    f"back. Build as of {standing} or later; if the older date is meant, allow it (the DAG's parameter allow_older)"
+                )
             reasons = closed(gate_facts(build, as_of, home), contract.FRESH_WITHIN_DAYS)
             if reasons:
                 raise GateClosed(as_of, reasons)
@@ -184,6 +198,32 @@ def rows_before(home: Home | None = None) -> dict[str, int]:
     with duckdb.connect(str(version / "warehouse.duckdb"), read_only=True) as connection:
         last = f"select table_rows from {contract.SCHEMA}.{contract.PUBLICATIONS} order by publication_id desc limit 1"  # noqa: S608
         return json.loads(str(_one(connection, last)))
+
+
+def published_as_of(home: Home | None = None) -> date | None:
+    """The as-of date of the publication that stands; None before the first."""
+    import duckdb
+
+    version = current_version(home)
+    if version is None:
+        return None
+    with duckdb.connect(str(version / "warehouse.duckdb"), read_only=True) as connection:
+        last = f"select as_of_date from {contract.SCHEMA}.{contract.PUBLICATIONS} order by publication_id desc limit 1"  # noqa: S608
+        found: date = _one(connection, last)
+        return found
+
+
+def home_id(home: Home) -> str:
+    """What tells this home's publications from another's: drawn once, and in every backup with what it published."""
+    path = home.published / "home_id"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"home_id.{os.getpid()}.tmp")
+        part.write_text(secrets.token_hex(8) + "\n")
+        with suppress(FileExistsError):  # somebody drew one at the same time
+            path.hardlink_to(part)
+        part.unlink()
+    return path.read_text().strip()
 
 
 def newest_accepted_run_date(home: Home | None = None) -> date | None:

@@ -9,6 +9,7 @@ import argparse
 import signal
 import sys
 import time
+from dataclasses import replace
 from types import FrameType
 
 from include.bi import BiTarget, roll_forward, shown
@@ -16,7 +17,7 @@ from include.bi.connection import DATABASE, PUBLISHER, READER, passfile, passwor
 from include.bi.recipes import recipes
 from include.bi.server import HOST, EmbeddedPostgres, ServerNotStarted
 from include.contract import SCHEMA
-from include.publish import current_version
+from include.publish import current_version, home_id
 from include.settings import Home
 
 PORT = 54320
@@ -34,7 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
     home = Home.current()
     try:
         with EmbeddedPostgres(home.path / "postgres", chosen.port) as server:
-            publisher = server.target(PUBLISHER)
+            # its data lie in this home: whatever stands there is this home's to replace
+            publisher = replace(server.target(PUBLISHER), home_id=home_id(home), takes_over=True)
             roll_forward(current_version(home), publisher)
             print("\n".join(greeting(server, publisher)), flush=True)
             trouble = ""

@@ -52,9 +52,14 @@ class BiConnectionUnreadable(RuntimeError):
 
 @dataclass(frozen=True)
 class BiTarget:
-    """One database, as one user."""
+    """One database, as one user. home_id: whose publications go there; another home's are refused (None: not asked).
+
+    takes_over: the database is this home's own, whatever stands in it.
+    """
 
     parameters: dict[str, str] = field(repr=False)
+    home_id: str | None = None
+    takes_over: bool = False
 
     def __str__(self) -> str:
         get = self.parameters.get

@@ -156,11 +156,22 @@ def has_reader(connection: psycopg.Connection[Any]) -> bool:
 
 
 def ensure_base(connection: psycopg.Connection[Any]) -> None:
-    """Schemas and the two tables of the switch. Raises RuntimeError where the role of the readers is missing."""
+    """Schemas, the two tables of the switch, and whose it is. Raises RuntimeError where the role of the readers is missing."""
     if not has_reader(connection):
         raise RuntimeError(f"the database has no role {READER}: an administrator makes it with python -m include.bi.roles")
-    if connection.execute("select 1 from pg_tables where schemaname = 'publication' and tablename = 'current'").fetchall():
-        return
+    tables = set(columns_of(connection, "publication"))
+    if "current" not in tables:
+        _create_base(connection)
+    if "home" not in tables:
+        connection.execute("""
+            create table publication.home (
+                only_row boolean primary key default true check (only_row),
+                home_id text not null,
+                since timestamp with time zone not null default clock_timestamp()
+            )""")
+
+
+def _create_base(connection: psycopg.Connection[Any]) -> None:
     with connection.transaction():
         for schema in ("store", "publication", contract.SCHEMA):
             connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,14 +47,23 @@ class ReadersHoldTheViews(RuntimeError):
     had. The message says whether the files have been switched."""
 
 
+class AnotherHome(RuntimeError):
+    """The database belongs to another state folder. The message says how to take it over. Nothing is switched."""
+
+
+class OlderThanShown(RuntimeError):
+    """PostgreSQL shows a newer publication than the one that it is to show. Only rolling forward may go back (restored files)."""
+
+
 class AnotherPublisher(RuntimeError):
     """Somebody else has published there for longer than anything takes. Nothing is switched."""
 
 
-def load(version: Path, to: BiTarget | None = None) -> bool:
+def load(version: Path, to: BiTarget | None = None, *, may_go_back: bool = False) -> bool:
     """Load the rows of a published version (its folder, named by its publication_id), seen by nobody yet. All of it or nothing.
 
-    Returns whether a database is configured. Loaded before: nothing is done. Raises BiStoreUnreachable, TypeNotMapped.
+    Returns whether a database is configured. Loaded before: nothing is done. Raises BiStoreUnreachable, TypeNotMapped, AnotherHome,
+    OlderThanShown (unless may_go_back), ReadersHoldTheViews.
     """
     import duckdb
 
@@ -61,7 +71,7 @@ def load(version: Path, to: BiTarget | None = None) -> bool:
     if to is None:
         return False
     with to.connect() as connection, _one_publisher(connection):
-        layout.ensure_base(connection)
+        _may_publish(connection, to, version.name, may_go_back)
         tables = _saved(connection, version.name)
         if tables is None:
             with duckdb.connect(str(version / "warehouse.duckdb"), read_only=True) as file:
@@ -72,7 +82,7 @@ def load(version: Path, to: BiTarget | None = None) -> bool:
 
 
 def _load(connection: psycopg.Connection[Any], file: duckdb.DuckDBPyConnection, publication_id: str, to: BiTarget) -> list[Table]:
-    _remove_unseen(connection)
+    _remove_unseen(connection, publication_id)
     file.execute("set TimeZone = 'UTC'")
     existing = layout.columns_of(connection, "store")
     tables = layout.published(file, existing)
@@ -95,16 +105,16 @@ def _load(connection: psycopg.Connection[Any], file: duckdb.DuckDBPyConnection, 
     return tables
 
 
-def show(publication_id: str, to: BiTarget | None = None) -> None:
+def show(publication_id: str, to: BiTarget | None = None, *, may_go_back: bool = False) -> None:
     """Switch the views to a loaded publication with one UPDATE of one row, then remove the rows that no view shows.
 
-    Without a configured database nothing is done. Raises LookupError if it was not loaded.
+    Without a configured database nothing is done. Raises LookupError if it was not loaded; OlderThanShown unless may_go_back.
     """
     to = to or target()
     if to is None:
         return
     with to.connect() as connection, _one_publisher(connection):
-        layout.ensure_base(connection)
+        _may_publish(connection, to, publication_id, may_go_back)
         tables = _saved(connection, publication_id)
         if tables is None:
             raise LookupError(f"publication {publication_id} is not loaded in {to}")
@@ -119,7 +129,7 @@ def show(publication_id: str, to: BiTarget | None = None) -> None:
 
         _with_short_locks(connection, switch, FILES_SWITCHED)
         log.info("%s is shown in %s", publication_id, to)
-        _remove_unseen(connection)
+        _remove_unseen(connection, publication_id)
 
 
 def shown(to: BiTarget | None = None) -> str | None:
@@ -130,24 +140,57 @@ def shown(to: BiTarget | None = None) -> str | None:
     with to.connect() as connection:
         if not connection.execute("select to_regclass('publication.current') is not null").fetchall()[0][0]:
             return None
-        rows = connection.execute(
-            "select publication_id from publication.loaded where number = (select number from publication.current)"
-        )
-        return next((row[0] for row in rows.fetchall()), None)
+        return _shown(connection)
 
 
 def roll_forward(version: Path | None, to: BiTarget | None = None) -> bool:
     """Show what the files show: repairs a crash between the stores, and fills a new database. Returns whether it did anything.
 
-    version: the folder of the current version; None before the first publication.
+    version: the folder of the current version; None before the first publication: then it is only asked whether the database may
+    be published to. An older one than is shown comes from a backup of the same home: the files are right.
     """
     to = to or target()
-    if to is None or version is None or shown(to) == version.name:
+    if to is None:
+        return False
+    if version is None:
+        with to.connect() as connection, _one_publisher(connection):
+            _may_publish(connection, to)
+        return False
+    if shown(to) == version.name:
         return False
     log.info("rolling forward to %s", version.name)
-    load(version, to)
-    show(version.name, to)
+    load(version, to, may_go_back=True)
+    show(version.name, to, may_go_back=True)
     return True
+
+
+def _may_publish(
+    connection: psycopg.Connection[Any], to: BiTarget, publication_id: str | None = None, may_go_back: bool = False
+) -> None:
+    """Raises AnotherHome, OlderThanShown. A database without a home becomes that of the one that asks."""
+    layout.ensure_base(connection)
+    if to.home_id is not None:
+        stands = connection.execute("select home_id, since::text from publication.home").fetchall()
+        if not stands:
+            connection.execute("insert into publication.home (home_id) values (%s)", [to.home_id])
+        elif stands[0][0] != to.home_id:
+            other, since = stands[0]
+            if not to.takes_over and os.environ.get("INSIGHT_BI_TAKE_OVER", "").strip() != other:
+                raise AnotherHome(
+                    f"PostgreSQL for BI ({to}) has been the state folder {other}'s since {since}; this one is {to.home_id} "
+                    "(published/home_id). Two that publish to one database would replace each other's figures. If this one is to "
+                    f"publish there from now on, say so for its next publication: INSIGHT_BI_TAKE_OVER={other}"
+                )
+            connection.execute("update publication.home set home_id = %s, since = default", [to.home_id])
+            log.warning("%s is taken over from the state folder %s by %s", to, other, to.home_id)
+    newer = _shown(connection)
+    if publication_id is not None and not may_go_back and newer is not None and newer > publication_id:
+        raise OlderThanShown(f"PostgreSQL for BI ({to}) shows {newer}, which is newer than {publication_id}")
+
+
+def _shown(connection: psycopg.Connection[Any]) -> str | None:
+    query = "select publication_id from publication.loaded where number = (select number from publication.current)"
+    return next((row[0] for row in connection.execute(query).fetchall()), None)
 
 
 def _saved(connection: psycopg.Connection[Any], publication_id: str) -> list[Table] | None:
@@ -189,12 +232,19 @@ def _copy(file: duckdb.DuckDBPyConnection, connection: psycopg.Connection[Any], 
     return rows
 
 
-def _remove_unseen(connection: psycopg.Connection[Any]) -> None:
-    """Delete the rows of publications that the views do not show. A snapshot from before the deletion keeps them until it ends."""
-    (current,) = connection.execute("select number from publication.current").fetchall()[0]
-    others = [
-        row[0] for row in connection.execute("select number from publication.loaded where number is distinct from %s", [current])
-    ]
+def _remove_unseen(connection: psycopg.Connection[Any], publication_id: str) -> None:
+    """Delete the rows of publications before this one that the views do not show, and of any that was loaded a day ago and is not
+    shown. (A newer one may be about to be shown by a publisher who is between his steps.)
+
+    A snapshot from before the deletion keeps them until it ends.
+    """
+    unseen = """
+        select number from publication.loaded
+        where number is distinct from (select number from publication.current)
+            and publication_id <> %(this)s
+            and (publication_id collate "C" < %(this)s or loaded_at < clock_timestamp() - interval '1 day')
+    """
+    others = [row[0] for row in connection.execute(unseen, {"this": publication_id}).fetchall()]
     if not others:
         return
     stores = [sql.Identifier("store", name) for name in layout.columns_of(connection, "store")]

@@ -8,6 +8,7 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -78,7 +79,13 @@ def rows(to: BiTarget, query: str) -> list[tuple[Any, ...]]:
 
 @pytest.fixture
 def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
-    for name in ("INSIGHT_BI_POSTGRES", "AIRFLOW_CONN_BI_POSTGRES", "INSIGHT_BI_PASSWORD_FILE", "AIRFLOW_CTX_DAG_ID"):
+    for name in (
+        "INSIGHT_BI_POSTGRES",
+        "AIRFLOW_CONN_BI_POSTGRES",
+        "INSIGHT_BI_PASSWORD_FILE",
+        "AIRFLOW_CTX_DAG_ID",
+        "INSIGHT_BI_TAKE_OVER",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("INSIGHT_SECRETS", str(tmp_path / "secrets"))
     return monkeypatch
@@ -340,8 +347,8 @@ def test_loaded_is_not_shown_and_shown_replaces_it_all(publisher: BiTarget, tmp_
     assert list(layout.columns_of(publisher.connect(), "marts")) == ["dim_force"], "a table that left the contract has no view"
     assert rows(publisher, "select count(*) from store.dim_force") == [(3,)], "what nobody can see any more is gone"
     assert rows(publisher, "select publication_id from publication.loaded") == [("p2",)]
-    with pytest.raises(LookupError, match="p1 is not loaded"):
-        bi.show("p1", publisher)
+    with pytest.raises(LookupError, match="p3 is not loaded"):
+        bi.show("p3", publisher)
 
 
 def test_columns_come_go_and_change_their_type_under_the_eyes_of_an_old_snapshot(
@@ -471,6 +478,59 @@ def test_roll_forward_shows_what_the_files_show(publisher: BiTarget, tmp_path: P
     assert bi.roll_forward(second, publisher) is True
     assert rows(publisher, "select n from marts.dim_force") == [(2,)]
     assert bi.roll_forward(first, publisher) is True, "the files were restored from a backup: they are right"
+    assert bi.shown(publisher) == "p1"
+
+
+def test_an_older_publication_does_not_replace_a_newer_one(publisher: BiTarget, tmp_path: Path) -> None:
+    statement = "create table dim_force as select {n} as n"
+    first, second, third = (version(tmp_path, f"p{number}", statement.format(n=number)) for number in (1, 2, 3))
+    publish(second, publisher)
+    with pytest.raises(store.OlderThanShown, match="shows p2, which is newer than p1"):
+        bi.load(first, publisher)
+    bi.load(first, publisher, may_go_back=True)
+    with pytest.raises(store.OlderThanShown, match="shows p2, which is newer than p1"):
+        bi.show("p1", publisher)
+    assert rows(publisher, "select n from marts.dim_force") == [(2,)]
+    bi.load(third, publisher)
+    loaded = "select publication_id from publication.loaded order by 1"
+    assert rows(publisher, loaded) == [("p2",), ("p3",)]
+    bi.load(first, publisher, may_go_back=True)
+    bi.show("p1", publisher, may_go_back=True)
+    bi.show("p3", publisher)
+    assert rows(publisher, "select n from marts.dim_force") == [(3,)], "what another has loaded in the meantime is still there"
+    assert rows(publisher, loaded) == [("p3",)]
+    bi.load(version(tmp_path, "p9", statement.format(n=9)), publisher)
+    with publisher.connect() as connection:
+        connection.execute("update publication.loaded set loaded_at = loaded_at - interval '25 hours' where publication_id = 'p9'")
+    publish(version(tmp_path, "p4", statement.format(n=4)), publisher)
+    assert rows(publisher, loaded) == [("p4",)], "and does not stay for ever"
+
+
+def test_a_database_is_one_homes_until_another_takes_it_over_on_purpose(
+    publisher: BiTarget, tmp_path: Path, clean: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    here, there = (replace(publisher, home_id=name) for name in ("here", "there"))
+    folder = version(tmp_path, "p1", "create table dim_force as select 1 as n")
+    publish(folder, here)
+    bi.show("p1", here)
+    refused = r"has been the state folder here's since .* this one is there .* INSIGHT_BI_TAKE_OVER=here"
+    newer = version(tmp_path, "p2", "create table dim_force as select 2 as n")
+    clean.setenv("INSIGHT_BI_TAKE_OVER", "somebody")
+    for call in (
+        lambda: bi.load(newer, there),
+        lambda: bi.show("p1", there),
+        lambda: bi.roll_forward(None, there),
+        lambda: bi.roll_forward(newer, there),
+    ):
+        with pytest.raises(store.AnotherHome, match=refused):
+            call()
+    assert bi.shown(publisher) == "p1"
+    clean.setenv("INSIGHT_BI_TAKE_OVER", "here")
+    publish(newer, there)
+    assert "taken over from the state folder here by there" in caplog.text
+    with pytest.raises(store.AnotherHome, match="state folder there's"):
+        bi.show("p1", here)
+    bi.roll_forward(folder, replace(here, takes_over=True))
     assert bi.shown(publisher) == "p1"
 
 
