@@ -17,9 +17,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -38,8 +40,13 @@ if TYPE_CHECKING:
 
     from expectations.publish_gates import Closed, PublishFacts
 
+log = logging.getLogger(__name__)
+
 KEEP_HOURS = 6
-"""A version stays this long after it was published, for readers that hold it open by its full path; the last two always stay."""
+"""A version stays this long after it was written, for readers that hold it open by its full path; the last two always stay."""
+
+KEEP_VERSIONS = 12
+"""No more than these stay, however young they look: a clock that was wrong makes old folders young."""
 
 PUBLICATIONS_COLUMNS = """
     publication_id varchar, published_at timestamp with time zone, as_of_date date, contract_version integer, ingest_count bigint,
@@ -94,6 +101,7 @@ def publish(as_of: date, home: Home | None = None, *, allow_older: bool = False)
         if not home.build_file.is_file():
             raise NothingBuilt(f"{home.build_file} does not exist: build the warehouse first")
         _remove_leftovers(home)
+        _warn_of_the_future(home)
         if to is not None:
             to = replace(to, home_id=home_id(home))
             bi.roll_forward(current_version(home), to)
@@ -122,15 +130,15 @@ def publish(as_of: date, home: Home | None = None, *, allow_older: bool = False)
         publication = Publication(publication_id, now, as_of, ingest_ids, rows, is_simulated, folder)
         try:
             _write_version(publication, home)
-        except Exception:  # a full disk is not to stay full of half a version
+            if to is not None:
+                bi.load(folder, to)
+        except Exception:  # a full disk is not to stay full of what nobody will be shown
             _remove_leftovers(home)
             raise
-        if to is not None:
-            bi.load(folder, to)
         _switch(publication_id, home)
         if to is not None:
             bi.show(publication_id, to)
-        _remove_old(home, now)
+        _remove_old(home)
     return publication
 
 
@@ -317,16 +325,30 @@ def _remove_leftovers(home: Home) -> None:
     """What a killed publication left: half versions, complete ones that were never shown, a link under its temporary name."""
     (home.published / "current.tmp").unlink(missing_ok=True)
     current = current_version(home)
+    # a link that leads nowhere is somebody's accident: what it may have led to is not for us to remove
+    is_first = not (home.published / "current").is_symlink()
     for folder in _versions(home).glob("*"):
-        if folder.suffix == ".tmp" or (current is not None and folder.name > current.name):
+        if folder.suffix == ".tmp" or is_first or (current is not None and folder.name > current.name):
             shutil.rmtree(folder)
 
 
-def _remove_old(home: Home, now: datetime) -> None:
+def _remove_old(home: Home) -> None:
+    """By the folders' own times against the clock: the times in their names only go forward, also where a clock was set back."""
     versions = sorted(folder for folder in _versions(home).iterdir() if folder.is_dir())
-    for folder in versions[:-2]:
-        if _published_at(folder.name) < now - timedelta(hours=KEEP_HOURS):
+    oldest = time.time() - KEEP_HOURS * 3600
+    for place, folder in enumerate(reversed(versions)):
+        if place >= KEEP_VERSIONS or (place >= 2 and folder.stat().st_mtime < oldest):
             shutil.rmtree(folder)
+
+
+def _warn_of_the_future(home: Home) -> None:
+    current = current_version(home)
+    if current is not None and _published_at(current.name) > datetime.now(UTC) + timedelta(minutes=5):
+        log.warning(
+            "the publication that stands, %s, is dated in the future: the clock of this machine was wrong then or is now. New ones "
+            "are dated just after it, so that they are still in order",
+            current.name,
+        )
 
 
 def _after(version: Path | None, now: datetime) -> datetime:

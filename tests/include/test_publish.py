@@ -5,9 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Self
 
 import duckdb
 import pyarrow as pa
@@ -325,6 +327,58 @@ def test_make_run_does_not_reach_production(monkeypatch: pytest.MonkeyPatch) -> 
         assert bi.target() is None
         assert os.environ["INSIGHT_CONTACT"] == "x"
     assert bi.target() is not None
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Version folders without anything in them."""
+    monkeypatch.setattr("include.publish._write_version", lambda publication, home: publication.folder.mkdir(parents=True))
+    monkeypatch.setattr("include.publish.published_as_of", lambda home: None)
+    monkeypatch.setattr("include.publish.gate_facts", lambda *arguments: None)
+    monkeypatch.setattr("expectations.publish_gates.closed", lambda *arguments: [])
+
+
+@pytest.mark.usefixtures("quick")
+def test_versions_do_not_pile_up_after_a_clock_was_months_ahead(
+    home: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + timedelta(days=200)
+
+    with monkeypatch.context() as wrong:
+        wrong.setattr("include.publish.datetime", Ahead)
+        publish(AS_OF, home)
+    assert "dated in the future" not in caplog.text
+    versions = home.published / "versions"
+    for _ in range(4):
+        folder = publish(AS_OF, home).folder
+        hours_ago = time.time() - 7 * 3600
+        os.utime(folder, (hours_ago, hours_ago))
+    assert "dated in the future" in caplog.text
+    assert len(list(versions.iterdir())) == 3, "the last two, and the first, whose folder looks young"
+    for _ in range(15):
+        folder = publish(AS_OF, home).folder
+    assert len(list(versions.iterdir())) == 12
+    assert current_version(home) == folder == max(versions.iterdir())
+
+
+@pytest.mark.usefixtures("quick")
+def test_tries_without_postgresql_leave_no_versions(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INSIGHT_BI_POSTGRES", "postgresql://bi_publisher@127.0.0.1:1/insight")
+    with pytest.raises(bi.BiStoreUnreachable):
+        publish(AS_OF, home)
+    versions = home.published / "versions"
+    assert not versions.exists(), "PostgreSQL is asked before anything is written"
+    monkeypatch.setattr(bi, "roll_forward", lambda *arguments: False)
+    with pytest.raises(bi.BiStoreUnreachable):
+        publish(AS_OF, home)
+    assert list(versions.iterdir()) == []
+    (versions / "20260101T000000000000Z-killed").mkdir()
+    monkeypatch.delenv("INSIGHT_BI_POSTGRES")
+    folder = publish(AS_OF, home).folder
+    assert list(versions.iterdir()) == [folder], "without one that is shown, all are leftovers"
 
 
 def test_dates_and_ingests_of_accepted_data(home: Home, tmp_path: Path) -> None:
