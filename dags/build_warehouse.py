@@ -7,13 +7,19 @@ switches to it with one rename. A bad build leaves yesterday's publication stand
 One run at a time: events that arrive during a build become one more build, not many.
 
 *When it is red:* `build` names the dbt model or test that failed with its compiled SQL. `publish` names gate, table, column and
-figures. Neither needs repair by hand: correct the cause and run again. The as-of date is a parameter (`as_of`).
+figures. Neither needs repair by hand: correct the cause and run again. The as-of date is a parameter (`as_of`); one before that
+of the publication that stands is refused unless `allow_older` says so.
 """
+
+from datetime import timedelta
 
 from airflow.sdk import AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, dag, get_current_context, task
 
 from extractors import SOURCES
 from include import dag_defaults
+
+LONGEST = timedelta(hours=2)
+"""Many times what a build takes. One that hangs would hold up every later one: there is one run at a time."""
 
 
 @dag(
@@ -33,7 +39,7 @@ from include import dag_defaults
     tags=["warehouse", "dbt", "publish", "impact:critical"],
 )
 def build_warehouse() -> None:
-    @task
+    @task(execution_timeout=LONGEST)
     def build() -> str:
         from include.warehouse import build
 
@@ -41,13 +47,14 @@ def build_warehouse() -> None:
         print("\n".join(build(as_of, progress=print).summary_lines()))
         return as_of.isoformat()
 
-    @task
+    @task(execution_timeout=LONGEST)
     def publish(as_of: str) -> str:
         from datetime import date
 
         from include.publish import publish
 
-        publication = publish(date.fromisoformat(as_of))
+        allow_older = bool(get_current_context()["params"].get("allow_older"))
+        publication = publish(date.fromisoformat(as_of), allow_older=allow_older)
         print(publication)
         return publication.publication_id
 

@@ -22,10 +22,6 @@ class CredentialsMissing(RuntimeError):
     """There is no connection, or it lacks something. The message says what to set."""
 
 
-class NoConnection(CredentialsMissing):
-    """There is no connection of that name. An open source then asks its real host."""
-
-
 @dataclass(frozen=True)
 class SourceAccess:
     """One source's connection."""
@@ -47,11 +43,12 @@ class SourceAccess:
 
 
 def other_host(source: str) -> str | None:
-    """The base URL that a connection gives an open source instead of its real host; None without a connection."""
-    try:
-        return access(source).base_url
-    except NoConnection:
-        return None
+    """The base URL that AIRFLOW_CONN_<SOURCE> gives an open source instead of its real host; None without that variable.
+
+    Airflow's own connections are not asked: its SDK gives the same answer for none and for an API server that does not answer,
+    and a source that is to ask a simulator must not ask the real host then.
+    """
+    return access(source).base_url if os.environ.get(f"AIRFLOW_CONN_{source.upper()}", "").strip() else None
 
 
 def access(source: str) -> SourceAccess:
@@ -73,8 +70,9 @@ def access(source: str) -> SourceAccess:
     try:
         connection = BaseHook.get_connection(source)
     except AirflowException:
-        raise NoConnection(
-            f"there is no connection {source!r}: add it in Airflow (Admin, Connections), or set AIRFLOW_CONN_{source.upper()} to "
+        raise CredentialsMissing(
+            f"there is no connection {source!r}, or Airflow's API server does not answer: add it in Airflow (Admin, Connections), "
+            f"or set AIRFLOW_CONN_{source.upper()} to "
             '{"conn_type": "http", "host": "<base URL>", "extra": {"tokens": {"<force_id>": "<token>"}}}'
         ) from None
     names = ("host", "schema", "port", "password", "extra")

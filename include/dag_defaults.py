@@ -42,10 +42,14 @@ NEVER_RETRIED: list[type[BaseException] | str] = [
     AccountClosed,
     BadFile,
     RunFailed,
+    "include.bi.connection.BiConnectionUnreadable",
+    "include.bi.store.AnotherHome",
+    "include.bi.store.OlderThanShown",
     "include.credentials.CredentialsMissing",
     "include.disk.DiskFull",
     "include.publish.GateClosed",
     "include.publish.NothingBuilt",
+    "include.publish.OlderThanPublished",
     "include.registry.RegistryError",
     "include.run_report.RunNotClean",
     "include.warehouse.BuildFailed",
@@ -103,6 +107,7 @@ BUILD_PARAMS = {
         format="date",
         description="As-of date, YYYY-MM-DD; empty: the London day of the run; after an asset event the newest accepted run date",
     ),
+    "allow_older": Param(False, type="boolean", description="Publish though what stands is as of a later date"),
 }
 
 
@@ -123,10 +128,10 @@ def run_date_of(context: Mapping[str, Any]) -> date:
 def as_of_date(context: Mapping[str, Any]) -> date:
     """What the warehouse is built as of: the parameter, or the day in London of the run's logical date.
 
-    A run that an asset event started has no logical date: it takes the newest accepted run date. Skips the task while nothing
-    has been accepted at all.
+    A run that an asset event started has no logical date: it takes the newest accepted run date, or the date of the publication
+    that stands, where rows of an earlier day came after it. Skips the task while nothing has been accepted at all.
     """
-    from include.publish import newest_accepted_run_date
+    from include.publish import newest_accepted_run_date, published_as_of
 
     asked = context["params"].get("as_of")
     if asked:
@@ -135,7 +140,11 @@ def as_of_date(context: Mapping[str, Any]) -> date:
     if newest is None:
         raise AirflowSkipException("nothing has been accepted yet: there is nothing to build")
     moment: datetime | None = context.get("logical_date")
-    return newest if moment is None else moment.astimezone(LONDON).date()
+    if moment is not None:
+        return moment.astimezone(LONDON).date()
+    standing = published_as_of()
+    # one that is dated in the future is nobody's to repeat: publication says so
+    return standing if standing is not None and newest < standing <= datetime.now(LONDON).date() else newest
 
 
 def accept(source: Source, collected: Any) -> None:

@@ -4,6 +4,7 @@
     published/current           → versions/<publication_id>     the only thing that ever changes
     published/warehouse.duckdb  → current/warehouse.duckdb
     published/parquet           → current/parquet
+    published/home_id           whose publications these are, for PostgreSQL
 
 A version is written under a name that ends in `.tmp`, synced and renamed; until `current` is renamed over, nobody reads it.
 Killed at any point, the old version stands, and the next publication removes what was left.
@@ -16,10 +17,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+import secrets
 import shutil
+import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,8 +40,13 @@ if TYPE_CHECKING:
 
     from expectations.publish_gates import Closed, PublishFacts
 
+log = logging.getLogger(__name__)
+
 KEEP_HOURS = 6
-"""A version stays this long after it was published, for readers that hold it open by its full path; the last two always stay."""
+"""A version stays this long after it was written, for readers that hold it open by its full path; the last two always stay."""
+
+KEEP_VERSIONS = 12
+"""No more than these stay, however young they look: a clock that was wrong makes old folders young."""
 
 PUBLICATIONS_COLUMNS = """
     publication_id varchar, published_at timestamp with time zone, as_of_date date, contract_version integer, ingest_count bigint,
@@ -70,9 +80,13 @@ class NothingBuilt(RuntimeError):
     """There is no build file, not a finished one, or one as of another date."""
 
 
+class OlderThanPublished(RuntimeError):
+    """What stands is as of a later date: readers would see figures go back. The message says what to do."""
+
+
 @says_when_full("the publication")
-def publish(as_of: date, home: Home | None = None) -> Publication:
-    """Publish the build of an as-of date, and no other. Raises GateClosed, NothingBuilt.
+def publish(as_of: date, home: Home | None = None, *, allow_older: bool = False) -> Publication:
+    """Publish the build of an as-of date, and no other. Raises GateClosed, NothingBuilt, and OlderThanPublished unless allow_older.
 
     One publication at a time, and no build while it reads the build file (file locks). The ingests it names are those that the
     build has read.
@@ -82,11 +96,15 @@ def publish(as_of: date, home: Home | None = None) -> Publication:
     from expectations.publish_gates import closed
 
     home = home or Home.current()
+    to = bi.target()  # once: what is loaded must be shown
     with held(home, "publish", "publication"), held(home, BUILD_LOCK, "build"):
         if not home.build_file.is_file():
             raise NothingBuilt(f"{home.build_file} does not exist: build the warehouse first")
         _remove_leftovers(home)
-        bi.roll_forward(current_version(home))
+        _warn_of_the_future(home)
+        if to is not None:
+            to = replace(to, home_id=home_id(home))
+            bi.roll_forward(current_version(home), to)
         with duckdb.connect(str(home.build_file), read_only=True) as build:
             build.execute("set TimeZone = 'UTC'")
             built = provenance(build)
@@ -94,6 +112,12 @@ def publish(as_of: date, home: Home | None = None) -> Publication:
                 raise NothingBuilt(f"the build in {home.build_file} did not come to its end: build the warehouse again")
             if built.as_of != as_of:
                 raise NothingBuilt(f"the build is as of {built.as_of}, not {as_of}: build the warehouse as of {as_of} first")
+            standing = published_as_of(home)
+            if standing is not None and as_of < standing and not allow_older:
+                raise OlderThanPublished(
+                    f"the build as of {as_of} is not published: what stands is as of {standing}, and readers would see figures go "
+                    f"back. Build as of {standing} or later; if the older date is meant, allow it (the DAG's parameter allow_older)"
+                )
             reasons = closed(gate_facts(build, as_of, home), contract.FRESH_WITHIN_DAYS)
             if reasons:
                 raise GateClosed(as_of, reasons)
@@ -106,13 +130,15 @@ def publish(as_of: date, home: Home | None = None) -> Publication:
         publication = Publication(publication_id, now, as_of, ingest_ids, rows, is_simulated, folder)
         try:
             _write_version(publication, home)
-        except Exception:  # a full disk is not to stay full of half a version
+            if to is not None:
+                bi.load(folder, to)
+        except Exception:  # a full disk is not to stay full of what nobody will be shown
             _remove_leftovers(home)
             raise
-        bi.load(folder)
         _switch(publication_id, home)
-        bi.show(publication_id)
-        _remove_old(home, now)
+        if to is not None:
+            bi.show(publication_id, to)
+        _remove_old(home)
     return publication
 
 
@@ -180,6 +206,32 @@ def rows_before(home: Home | None = None) -> dict[str, int]:
     with duckdb.connect(str(version / "warehouse.duckdb"), read_only=True) as connection:
         last = f"select table_rows from {contract.SCHEMA}.{contract.PUBLICATIONS} order by publication_id desc limit 1"  # noqa: S608
         return json.loads(str(_one(connection, last)))
+
+
+def published_as_of(home: Home | None = None) -> date | None:
+    """The as-of date of the publication that stands; None before the first."""
+    import duckdb
+
+    version = current_version(home)
+    if version is None:
+        return None
+    with duckdb.connect(str(version / "warehouse.duckdb"), read_only=True) as connection:
+        last = f"select as_of_date from {contract.SCHEMA}.{contract.PUBLICATIONS} order by publication_id desc limit 1"  # noqa: S608
+        found: date = _one(connection, last)
+        return found
+
+
+def home_id(home: Home) -> str:
+    """What tells this home's publications from another's: drawn once, and in every backup with what it published."""
+    path = home.published / "home_id"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"home_id.{os.getpid()}.tmp")
+        part.write_text(secrets.token_hex(8) + "\n")
+        with suppress(FileExistsError):  # somebody drew one at the same time
+            path.hardlink_to(part)
+        part.unlink()
+    return path.read_text().strip()
 
 
 def newest_accepted_run_date(home: Home | None = None) -> date | None:
@@ -273,16 +325,30 @@ def _remove_leftovers(home: Home) -> None:
     """What a killed publication left: half versions, complete ones that were never shown, a link under its temporary name."""
     (home.published / "current.tmp").unlink(missing_ok=True)
     current = current_version(home)
+    # a link that leads nowhere is somebody's accident: what it may have led to is not for us to remove
+    is_first = not (home.published / "current").is_symlink()
     for folder in _versions(home).glob("*"):
-        if folder.suffix == ".tmp" or (current is not None and folder.name > current.name):
+        if folder.suffix == ".tmp" or is_first or (current is not None and folder.name > current.name):
             shutil.rmtree(folder)
 
 
-def _remove_old(home: Home, now: datetime) -> None:
+def _remove_old(home: Home) -> None:
+    """By the folders' own times against the clock: the times in their names only go forward, also where a clock was set back."""
     versions = sorted(folder for folder in _versions(home).iterdir() if folder.is_dir())
-    for folder in versions[:-2]:
-        if _published_at(folder.name) < now - timedelta(hours=KEEP_HOURS):
+    oldest = time.time() - KEEP_HOURS * 3600
+    for place, folder in enumerate(reversed(versions)):
+        if place >= KEEP_VERSIONS or (place >= 2 and folder.stat().st_mtime < oldest):
             shutil.rmtree(folder)
+
+
+def _warn_of_the_future(home: Home) -> None:
+    current = current_version(home)
+    if current is not None and _published_at(current.name) > datetime.now(UTC) + timedelta(minutes=5):
+        log.warning(
+            "the publication that stands, %s, is dated in the future: the clock of this machine was wrong then or is now. New ones "
+            "are dated just after it, so that they are still in order",
+            current.name,
+        )
 
 
 def _after(version: Path | None, now: datetime) -> datetime:

@@ -9,6 +9,7 @@ import argparse
 import signal
 import sys
 import time
+from dataclasses import replace
 from types import FrameType
 
 from include.bi import BiTarget, roll_forward, shown
@@ -16,7 +17,7 @@ from include.bi.connection import DATABASE, PUBLISHER, READER, passfile, passwor
 from include.bi.recipes import recipes
 from include.bi.server import HOST, EmbeddedPostgres, ServerNotStarted
 from include.contract import SCHEMA
-from include.publish import current_version
+from include.publish import current_version, home_id
 from include.settings import Home
 
 PORT = 54320
@@ -34,20 +35,40 @@ def main(arguments: list[str] | None = None) -> int:
     home = Home.current()
     try:
         with EmbeddedPostgres(home.path / "postgres", chosen.port) as server:
-            publisher = server.target(PUBLISHER)
+            # its data lie in this home: whatever stands there is this home's to replace
+            publisher = replace(server.target(PUBLISHER), home_id=home_id(home), takes_over=True)
             roll_forward(current_version(home), publisher)
             print("\n".join(greeting(server, publisher)), flush=True)
+            trouble = ""
             while True:
                 time.sleep(LOOK_EVERY_SECONDS)
                 server.check()
-                if roll_forward(current_version(home), publisher):
-                    print(f"Now showing {shown(publisher)}", flush=True)
+                trouble = keep_in_step(home, publisher, trouble)
     except ServerNotStarted as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped.")
     return 0
+
+
+def keep_in_step(home: Home, publisher: BiTarget, trouble: str = "") -> str:
+    """Show what is newly published. What fails is said once and tried again next time: readers keep what they have.
+
+    trouble: what this returned the last time. Returns what failed now, "" if nothing.
+    """
+    try:
+        version = current_version(home)
+        if roll_forward(version, publisher) and version is not None:
+            print(f"Now showing {version.name}", flush=True)
+    except Exception as error:  # no error of one publication may take the server away from its readers
+        found = f"{type(error).__name__}: {error}"
+        if found != trouble:
+            print(f"Not in step with what is published, trying on: {found}", file=sys.stderr, flush=True)
+        return found
+    if trouble:
+        print("In step again with what is published", flush=True)
+    return ""
 
 
 def greeting(server: EmbeddedPostgres, publisher: BiTarget) -> list[str]:

@@ -4,6 +4,7 @@
     store.<table>         rows of every loaded publication, marked by `in_publication`
     publication.loaded    what has been loaded completely, shown or not
     publication.current   one row: the publication that the views show
+    publication.home      one row: the state folder whose publications these are
 
 A statement has one snapshot, and the views find `publication.current` and the rows in it: it sees one publication. A REPEATABLE
 READ transaction has one snapshot throughout. Old rows are deleted, never dropped or truncated: PostgreSQL itself keeps them for

@@ -1,7 +1,11 @@
-"""Where PostgreSQL for BI is: `INSIGHT_BI_POSTGRES`, or the Airflow connection `bi_postgres`. Neither: there is none.
+"""Where PostgreSQL for BI is. Only the environment of the process says so: nothing there, and there is none.
 
     INSIGHT_BI_POSTGRES=postgresql://bi_publisher@bi.example:5432/insight?sslmode=verify-full
     AIRFLOW_CONN_BI_POSTGRES='{"conn_type": "postgres", "host": "bi.example", "login": "bi_publisher", "schema": "insight"}'
+    INSIGHT_BI_POSTGRES=airflow:bi_postgres        a connection that Airflow keeps; not to get it is an error
+
+Airflow is not asked unless told so: its SDK gives the same answer for a connection that does not exist and for an API server that
+does not answer, and a publication must not take the second for the first.
 
 A password that they do not carry is read from the file that `INSIGHT_BI_PASSWORD_FILE` names, else from `bi_publisher_password`
 among the secrets.
@@ -26,6 +30,16 @@ DATABASE = "insight"
 PUBLISHER = "bi_publisher"
 READER = "bi_reader"
 CONNECT_TIMEOUT_SECONDS = 15
+NOTICES_A_LOST_PEER = {
+    "keepalives": "1",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
+"""A route that is gone says nothing: with the system's settings a statement waits for its answer for more than two hours."""
+
+KEPT_BY_AIRFLOW = "airflow:"
 
 
 class BiStoreUnreachable(RuntimeError):
@@ -38,9 +52,14 @@ class BiConnectionUnreadable(RuntimeError):
 
 @dataclass(frozen=True)
 class BiTarget:
-    """One database, as one user."""
+    """One database, as one user. home_id: whose publications go there; another home's are refused (None: not asked).
+
+    takes_over: the database is this home's own, whatever stands in it.
+    """
 
     parameters: dict[str, str] = field(repr=False)
+    home_id: str | None = None
+    takes_over: bool = False
 
     def __str__(self) -> str:
         get = self.parameters.get
@@ -54,6 +73,7 @@ class BiTarget:
             "connect_timeout": str(CONNECT_TIMEOUT_SECONDS),
             "application_name": "insight publication",
             "options": "-c TimeZone=UTC",
+            **NOTICES_A_LOST_PEER,
         }
         try:
             return psycopg.connect(**{**defaults, **self.parameters, **more}, autocommit=True)
@@ -62,9 +82,12 @@ class BiTarget:
 
 
 def target() -> BiTarget | None:
-    """The configured database; None where none is configured. Raises BiConnectionUnreadable."""
+    """The configured database; None where none is configured. Raises BiConnectionUnreadable, BiStoreUnreachable."""
     text = os.environ.get("INSIGHT_BI_POSTGRES", "").strip()
-    parameters = _from_dsn(text, "INSIGHT_BI_POSTGRES") if text else _from_airflow()
+    if text.startswith(KEPT_BY_AIRFLOW):
+        parameters: dict[str, str] | None = _from_airflow(text.removeprefix(KEPT_BY_AIRFLOW).strip())
+    else:
+        parameters = _from_dsn(text, "INSIGHT_BI_POSTGRES") if text else _from_variable()
     if parameters is None:
         return None
     if "password" not in parameters and "passfile" not in parameters:
@@ -97,28 +120,29 @@ def _write_private(path: Path, text: str) -> None:
     part.replace(path)
 
 
-def _from_airflow() -> dict[str, str] | None:
-    text = os.environ.get(f"AIRFLOW_CONN_{CONNECTION_ID.upper()}", "").strip()
+def _from_variable() -> dict[str, str] | None:
     name = f"AIRFLOW_CONN_{CONNECTION_ID.upper()}"
+    text = os.environ.get(name, "").strip()
     if text.startswith("{"):
         try:
             return _from_fields(json.loads(text), name)
         except (ValueError, AttributeError, TypeError):
             raise BiConnectionUnreadable(f"{name} is not readable JSON of an Airflow connection") from None
-    if text:
-        return _from_dsn(text, name)
-    if "AIRFLOW_CTX_DAG_ID" not in os.environ:  # not in a task: Airflow has no connection to give
-        return None
+    return _from_dsn(text, name) if text else None
+
+
+def _from_airflow(connection_id: str) -> dict[str, str]:
     from airflow.sdk import BaseHook
-    from airflow.sdk.exceptions import AirflowException
 
     try:
-        connection = BaseHook.get_connection(CONNECTION_ID)
-    except AirflowException:
-        return None
-    return _from_fields(
-        {each: getattr(connection, each) for each in ("host", "port", "login", "password", "schema", "extra")}, name
-    )
+        connection = BaseHook.get_connection(connection_id)
+    except Exception as error:
+        raise BiStoreUnreachable(
+            f"INSIGHT_BI_POSTGRES names Airflow's connection {connection_id!r}, which Airflow does not give "
+            f"({type(error).__name__}): there is none, or its API server does not answer"
+        ) from None
+    names = ("host", "port", "login", "password", "schema", "extra")
+    return _from_fields({each: getattr(connection, each) for each in names}, f"Airflow's connection {connection_id!r}")
 
 
 def _from_fields(connection: dict[str, Any], name: str) -> dict[str, str]:

@@ -49,6 +49,17 @@ TYPES = {
 }
 
 
+INTEGERS = ("smallint", "integer", "bigint", "numeric(20,0)", "numeric(39,0)")
+WIDER = {
+    **{kind: INTEGERS[place + 1 :] for place, kind in enumerate(INTEGERS)},
+    "real": ("double precision",),
+    "date": ("timestamp without time zone",),
+}
+WIDER["smallint"] += ("real", "double precision")
+WIDER["integer"] += ("double precision",)
+"""Types that hold every value of another one, as it is. `text` does so for all."""
+
+
 class TypeNotMapped(TypeError):
     """A published column has a type that PostgreSQL gets no faithful column for. Names table and column."""
 
@@ -115,9 +126,14 @@ def published(version: duckdb.DuckDBPyConnection, existing: dict[str, dict[str, 
         kind = postgres_type(duckdb_type, f"{table}.{name}")
         stands = existing.get(table, {}).get(name)
         # a store column never changes its type: rewriting a table would hide its rows from older snapshots
-        stored_as = name if stands in (None, kind) else f"{name}__{re.sub(r'[^a-z0-9]+', '_', kind)}"
+        stored_as = name if stands in (None, kind) else other_store_column(name, kind)
         columns[table].append(Column(name, kind, comment, stored_as))
     return [Table(name, tuple(columns[name]), comment) for name, comment in tables]
+
+
+def other_store_column(name: str, kind: str) -> str:
+    """The store's column for a type that is not the first that the column of the contract had."""
+    return f"{name}__{re.sub(r'[^a-z0-9]+', '_', kind)}"
 
 
 def columns_of(connection: psycopg.Connection[Any], schema: str) -> dict[str, dict[str, str]]:
@@ -134,12 +150,28 @@ def columns_of(connection: psycopg.Connection[Any], schema: str) -> dict[str, di
     return found
 
 
+def has_reader(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the role of the readers has been made."""
+    return bool(connection.execute("select 1 from pg_roles where rolname = %s", [READER]).fetchall())
+
+
 def ensure_base(connection: psycopg.Connection[Any]) -> None:
-    """Schemas and the two tables of the switch. Raises RuntimeError where the role of the readers is missing."""
-    if not connection.execute("select 1 from pg_roles where rolname = %s", [READER]).fetchall():
+    """Schemas, the two tables of the switch, and whose it is. Raises RuntimeError where the role of the readers is missing."""
+    if not has_reader(connection):
         raise RuntimeError(f"the database has no role {READER}: an administrator makes it with python -m include.bi.roles")
-    if connection.execute("select 1 from pg_tables where schemaname = 'publication' and tablename = 'current'").fetchall():
-        return
+    tables = set(columns_of(connection, "publication"))
+    if "current" not in tables:
+        _create_base(connection)
+    if "home" not in tables:
+        connection.execute("""
+            create table publication.home (
+                only_row boolean primary key default true check (only_row),
+                home_id text not null,
+                since timestamp with time zone not null default clock_timestamp()
+            )""")
+
+
+def _create_base(connection: psycopg.Connection[Any]) -> None:
     with connection.transaction():
         for schema in ("store", "publication", contract.SCHEMA):
             connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
@@ -193,8 +225,9 @@ def ensure_view(connection: psycopg.Connection[Any], table: Table, existing: dic
     wanted = {column.name: column.type for column in table.columns}
     stands = existing.get(table.name)
     if stands is None or list(stands.items()) != list(wanted.items()):
+        stored = columns_of(connection, "store")[table.name]
         columns = sql.SQL(", ").join(
-            sql.SQL("{} as {}").format(sql.Identifier(each.stored_as), sql.Identifier(each.name)) for each in table.columns
+            sql.SQL("{} as {}").format(_value(each, table, stored), sql.Identifier(each.name)) for each in table.columns
         )
         if stands is not None:
             connection.execute(sql.SQL("drop view {}").format(table.view))
@@ -206,6 +239,28 @@ def ensure_view(connection: psycopg.Connection[Any], table: Table, existing: dic
         )
         connection.execute(sql.SQL("grant select on {} to {}").format(table.view, sql.Identifier(READER)))
     _comments(connection, table)
+
+
+def _value(column: Column, table: Table, stored: dict[str, str]) -> sql.Composable:
+    """What a view reads: the column of its type, and for snapshots from before a change of type the columns of the others.
+
+    A row has its value in one of them, so a reader never gets null for a value. One that the new type may not hold as it is
+    ends his statement with an error that says what to do.
+    """
+    taken = {each.stored_as for each in table.columns}
+    others = [
+        name for name, kind in stored.items() if name not in taken and name in (column.name, other_store_column(column.name, kind))
+    ]
+    if not others:
+        return sql.Identifier(column.stored_as)
+    kind = sql.SQL(column.type)
+    told = f"the type of {table.name}.{column.name} changed while this transaction reads an older publication, end it; the value: "
+    values: list[sql.Composable] = [sql.Identifier(column.stored_as)]
+    for name in others:
+        holds = column.type == "text" or column.type in WIDER.get(stored[name], ())
+        text = sql.SQL("{}::{}") if holds else sql.SQL("({} || {}::text)::{}")
+        values.append(text.format(*([] if holds else [sql.Literal(told)]), sql.Identifier(name), kind))
+    return sql.SQL("coalesce({})::{}").format(sql.SQL(", ").join(values), kind)
 
 
 def _comments(connection: psycopg.Connection[Any], table: Table) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import os
+import socket
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +19,7 @@ import duckdb
 import psycopg
 import pytest
 
-from include import bi, contract
+from include import bi, contract, serve
 from include.bi import layout, store
 from include.bi.connection import (
     PUBLISHER,
@@ -30,7 +32,9 @@ from include.bi.connection import (
     target,
 )
 from include.bi.recipes import recipes
+from include.bi.roles import READER_SETTINGS, prepare
 from include.bi.server import EmbeddedPostgres, ServerNotStarted
+from include.settings import Home
 from tests import bi_world
 
 
@@ -75,7 +79,13 @@ def rows(to: BiTarget, query: str) -> list[tuple[Any, ...]]:
 
 @pytest.fixture
 def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
-    for name in ("INSIGHT_BI_POSTGRES", "AIRFLOW_CONN_BI_POSTGRES", "INSIGHT_BI_PASSWORD_FILE", "AIRFLOW_CTX_DAG_ID"):
+    for name in (
+        "INSIGHT_BI_POSTGRES",
+        "AIRFLOW_CONN_BI_POSTGRES",
+        "INSIGHT_BI_PASSWORD_FILE",
+        "AIRFLOW_CTX_DAG_ID",
+        "INSIGHT_BI_TAKE_OVER",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("INSIGHT_SECRETS", str(tmp_path / "secrets"))
     return monkeypatch
@@ -114,6 +124,31 @@ def test_every_form_of_connection_means_the_same(clean: pytest.MonkeyPatch, name
     assert "s3cret" not in f"{found} {found!r}"
 
 
+def test_airflow_is_asked_only_where_told_and_its_silence_is_an_error(clean: pytest.MonkeyPatch) -> None:
+    """Airflow's SDK swallows the errors of its backends: an API server that is away looks like a connection that is not there."""
+    import airflow.sdk.execution_time.supervisor as supervisor
+
+    class Away:
+        def get_connection(self, conn_id: str) -> None:
+            raise ConnectionError("the API server does not answer")
+
+    clean.setenv("AIRFLOW_CTX_DAG_ID", "build_warehouse")
+    clean.setattr(supervisor, "ensure_secrets_backend_loaded", lambda: [Away()])
+    assert target() is None
+    clean.setenv("INSIGHT_BI_POSTGRES", "airflow:bi_postgres")
+    with pytest.raises(BiStoreUnreachable, match=r"'bi_postgres'.* its API server does not answer"):
+        target()
+
+    class There:
+        def get_connection(self, conn_id: str) -> Any:
+            from airflow.sdk import Connection
+
+            return Connection(conn_id=conn_id, conn_type="postgres", host="bi.example", login="bi_publisher", port=5433)
+
+    clean.setattr(supervisor, "ensure_secrets_backend_loaded", lambda: [There()])
+    assert str(target()) == "bi.example:5433/insight as bi_publisher"
+
+
 def test_a_password_may_lie_in_a_file(clean: pytest.MonkeyPatch, tmp_path: Path) -> None:
     clean.setenv("INSIGHT_BI_POSTGRES", "postgresql://bi_publisher@bi.example/insight")
     assert "password" not in target().parameters  # type: ignore[union-attr]
@@ -140,6 +175,15 @@ def test_a_server_that_does_not_answer_is_named_without_the_password(server: Emb
         ) as error:
             bi.load(tmp_path, unreachable)
         assert "s3cret" not in str(error.value)
+
+
+def test_a_connection_notices_a_peer_that_has_gone_without_a_word(server: EmbeddedPostgres) -> None:
+    with server.target(PUBLISHER).connect() as connection, socket.socket(fileno=os.dup(connection.pgconn.socket)) as tcp:
+        keep = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
+        assert [tcp.getsockopt(socket.IPPROTO_TCP, each) for each in keep] == [30, 10, 3, 60_000]
+        assert tcp.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    with BiTarget({**server.target(PUBLISHER).parameters, "keepalives_idle": "7"}).connect() as connection:
+        assert connection.info.get_parameters()["keepalives_idle"] == "7", "what is configured goes first"
 
 
 def test_passwords_are_drawn_once_and_private(clean: pytest.MonkeyPatch) -> None:
@@ -303,8 +347,8 @@ def test_loaded_is_not_shown_and_shown_replaces_it_all(publisher: BiTarget, tmp_
     assert list(layout.columns_of(publisher.connect(), "marts")) == ["dim_force"], "a table that left the contract has no view"
     assert rows(publisher, "select count(*) from store.dim_force") == [(3,)], "what nobody can see any more is gone"
     assert rows(publisher, "select publication_id from publication.loaded") == [("p2",)]
-    with pytest.raises(LookupError, match="p1 is not loaded"):
-        bi.show("p1", publisher)
+    with pytest.raises(LookupError, match="p3 is not loaded"):
+        bi.show("p3", publisher)
 
 
 def test_columns_come_go_and_change_their_type_under_the_eyes_of_an_old_snapshot(
@@ -314,7 +358,7 @@ def test_columns_come_go_and_change_their_type_under_the_eyes_of_an_old_snapshot
     with server.target(READER).connect() as reader:
         reader.execute("begin isolation level repeatable read; select 1 from pg_class limit 1")
         publish(version(tmp_path, "p2", "create table dim_force as select 'new' as added, 'two' as n, 'b' as kept"), publisher)
-        assert reader.execute("select kept from marts.dim_force").fetchall() == [("a",)], "its own publication, by the new view"
+        assert reader.execute("select kept, n from marts.dim_force").fetchall() == [("a", "1")], "its own, by the new view"
         reader.execute("commit")
         assert reader.execute("select * from marts.dim_force").fetchall() == [("new", "two", "b")]
     assert layout.columns_of(publisher.connect(), "marts")["dim_force"] == {"added": "text", "n": "text", "kept": "text"}
@@ -322,20 +366,70 @@ def test_columns_come_go_and_change_their_type_under_the_eyes_of_an_old_snapshot
     assert rows(publisher, "select * from marts.dim_force") == [(3, "c")]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "seen"),
+    [
+        ("7::integer", "8.5::double", 7.0),
+        ("7::integer", "8::bigint", 7),
+        ("7::smallint", "'eight'", "7"),
+        ("true", "'eight'", "true"),
+        ("date '2026-11-02'", "timestamp '2026-11-03 10:00:00'", datetime.fromisoformat("2026-11-02")),
+        ("8.5::double", "7::integer", None),
+        ("9.99::decimal(18, 4)", "7::decimal(10, 2)", None),
+        ("'text'", "true", None),
+        ("timestamptz '2026-11-03 10:00:00+00'", "date '2026-11-02'", None),
+    ],
+)
+def test_an_old_snapshot_never_gets_null_for_a_value_whose_type_changed(
+    publisher: BiTarget, server: EmbeddedPostgres, tmp_path: Path, before: str, after: str, seen: Any
+) -> None:
+    """Where the new type may not hold the value as it is, an error says so (seen: None)."""
+    values = "create table dim_force as select unnest([null, {}]) as v, 'kent' as force_id"
+    publish(version(tmp_path, "p1", values.format(before)), publisher)
+    with server.target(READER).connect() as reader:
+        reader.execute("begin isolation level repeatable read; select 1 from pg_class limit 1")
+        publish(version(tmp_path, "p2", values.format(after)), publisher)
+        if seen is not None:
+            assert reader.execute("select v from marts.dim_force order by 1 nulls first").fetchall() == [(None,), (seen,)]
+        assert reader.execute("select force_id from marts.dim_force").fetchall() == [("kent",)] * 2
+        if seen is None:
+            with pytest.raises(psycopg.DataError, match=r"the type of dim_force\.v changed while this transaction reads an older"):
+                reader.execute("select v from marts.dim_force")
+        reader.execute("rollback")
+    with duckdb.connect() as connection:
+        wanted = connection.execute(f"select {after}").fetchall()[0][0]
+    now = "select v from marts.dim_force order by 1 nulls first"
+    assert rows(publisher, now) == [(None,), (wanted,)]
+    publish(version(tmp_path, "p3", values.format(before)), publisher)
+    assert rows(publisher, now)[0] == (None,)
+    with publisher.connect() as connection, duckdb.connect() as expected:
+        kind = str(expected.execute(f"select typeof({before})").fetchall()[0][0])
+        assert layout.columns_of(connection, "marts")["dim_force"]["v"] == layout.postgres_type(kind, "")
+
+
 def test_a_reader_of_the_old_columns_is_waited_for_but_never_for_ever(
     publisher: BiTarget, server: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "LAYOUT_ATTEMPTS", 2)
-    publish(version(tmp_path, "p1", "create table dim_force as select 1 as n"), publisher)
-    second = version(tmp_path, "p2", "create table dim_force as select 2 as n, 'x' as added")
+    publish(version(tmp_path, "p1", "create table dim_force as select 1 as n, 'x' as gone"), publisher)
+    added, less = (
+        version(tmp_path, name, f"create table dim_force as select 2 as n{more}")
+        for name, more in (("p2", ", 'x' as gone, 'y' as added"), ("p3", ""))
+    )
     with server.target(READER).connect() as reader:
+        for changed in (added, less):  # the first needs a new column in the store, the second nothing but other views
+            reader.execute("begin; select * from marts.dim_force")
+            with pytest.raises(store.ReadersHoldTheViews, match=r"nothing is switched.*idle in transaction"):
+                bi.load(changed, publisher)
+            assert reader.execute("select * from marts.dim_force").fetchall() == [(1, "x")]
+            reader.execute("commit")
+        bi.load(less, publisher)
         reader.execute("begin; select * from marts.dim_force")
-        with pytest.raises(store.ReadersHoldTheViews, match="idle in transaction"):
-            publish(second, publisher)
-        assert reader.execute("select * from marts.dim_force").fetchall() == [(1,)]
+        with pytest.raises(store.ReadersHoldTheViews, match="while files may show the new one"):
+            bi.show("p3", publisher)
         reader.execute("commit")
-    assert bi.roll_forward(second, publisher)
-    assert rows(publisher, "select * from marts.dim_force") == [(2, "x")]
+    assert bi.roll_forward(less, publisher)
+    assert rows(publisher, "select * from marts.dim_force") == [(2,)]
 
 
 def test_a_repeatable_read_transaction_keeps_its_publication_through_many_others_and_blocks_none(
@@ -387,6 +481,59 @@ def test_roll_forward_shows_what_the_files_show(publisher: BiTarget, tmp_path: P
     assert bi.shown(publisher) == "p1"
 
 
+def test_an_older_publication_does_not_replace_a_newer_one(publisher: BiTarget, tmp_path: Path) -> None:
+    statement = "create table dim_force as select {n} as n"
+    first, second, third = (version(tmp_path, f"p{number}", statement.format(n=number)) for number in (1, 2, 3))
+    publish(second, publisher)
+    with pytest.raises(store.OlderThanShown, match="shows p2, which is newer than p1"):
+        bi.load(first, publisher)
+    bi.load(first, publisher, may_go_back=True)
+    with pytest.raises(store.OlderThanShown, match="shows p2, which is newer than p1"):
+        bi.show("p1", publisher)
+    assert rows(publisher, "select n from marts.dim_force") == [(2,)]
+    bi.load(third, publisher)
+    loaded = "select publication_id from publication.loaded order by 1"
+    assert rows(publisher, loaded) == [("p2",), ("p3",)]
+    bi.load(first, publisher, may_go_back=True)
+    bi.show("p1", publisher, may_go_back=True)
+    bi.show("p3", publisher)
+    assert rows(publisher, "select n from marts.dim_force") == [(3,)], "what another has loaded in the meantime is still there"
+    assert rows(publisher, loaded) == [("p3",)]
+    bi.load(version(tmp_path, "p9", statement.format(n=9)), publisher)
+    with publisher.connect() as connection:
+        connection.execute("update publication.loaded set loaded_at = loaded_at - interval '25 hours' where publication_id = 'p9'")
+    publish(version(tmp_path, "p4", statement.format(n=4)), publisher)
+    assert rows(publisher, loaded) == [("p4",)], "and does not stay for ever"
+
+
+def test_a_database_is_one_homes_until_another_takes_it_over_on_purpose(
+    publisher: BiTarget, tmp_path: Path, clean: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    here, there = (replace(publisher, home_id=name) for name in ("here", "there"))
+    folder = version(tmp_path, "p1", "create table dim_force as select 1 as n")
+    publish(folder, here)
+    bi.show("p1", here)
+    refused = r"has been the state folder here's since .* this one is there .* INSIGHT_BI_TAKE_OVER=here"
+    newer = version(tmp_path, "p2", "create table dim_force as select 2 as n")
+    clean.setenv("INSIGHT_BI_TAKE_OVER", "somebody")
+    for call in (
+        lambda: bi.load(newer, there),
+        lambda: bi.show("p1", there),
+        lambda: bi.roll_forward(None, there),
+        lambda: bi.roll_forward(newer, there),
+    ):
+        with pytest.raises(store.AnotherHome, match=refused):
+            call()
+    assert bi.shown(publisher) == "p1"
+    clean.setenv("INSIGHT_BI_TAKE_OVER", "here")
+    publish(newer, there)
+    assert "taken over from the state folder here by there" in caplog.text
+    with pytest.raises(store.AnotherHome, match="state folder there's"):
+        bi.show("p1", here)
+    bi.roll_forward(folder, replace(here, takes_over=True))
+    assert bi.shown(publisher) == "p1"
+
+
 def test_a_database_without_the_reader_says_who_makes_it(server: EmbeddedPostgres, tmp_path: Path) -> None:
     admin = server.target("postgres", "postgres")
     with admin.connect() as connection:
@@ -396,8 +543,6 @@ def test_a_database_without_the_reader_says_who_makes_it(server: EmbeddedPostgre
                 bi.load(version(tmp_path, "p1", "create table dim_force as select 1 as n"), server.target(PUBLISHER))
         finally:
             connection.execute(f"alter role somebody_else rename to {READER}")
-    from include.bi.roles import prepare
-
     prepare(admin, *(password_file(role).read_text().strip() for role in (PUBLISHER, READER)))
 
 
@@ -431,6 +576,8 @@ REFUSED = [
     ("select lo_from_bytea(0, 'x')", psycopg.errors.InsufficientPrivilege),
     ("select lo_create(0)", psycopg.errors.InsufficientPrivilege),
     ("select lo_import('/etc/hostname')", psycopg.errors.InsufficientPrivilege),
+    ("select pg_advisory_lock(7204310045921)", psycopg.errors.InsufficientPrivilege),
+    ("select pg_try_advisory_xact_lock_shared(1, 2)", psycopg.errors.InsufficientPrivilege),
     ("set role bi_publisher", psycopg.errors.InsufficientPrivilege),
     ("alter role bi_reader superuser", psycopg.errors.InsufficientPrivilege),
     ("alter system set work_mem = '1GB'", psycopg.errors.InsufficientPrivilege),
@@ -469,6 +616,80 @@ def test_the_reader_reads_all_views_may_not_wait_for_ever_and_enters_no_other_da
     for database in ("postgres", "template1"):
         with pytest.raises(BiStoreUnreachable, match="no pg_hba"):
             reader.connect(dbname=database)
+
+
+def test_what_a_reader_changed_of_the_shared_role_is_set_back(server: EmbeddedPostgres) -> None:
+    admin, reader = server.target("postgres", "postgres"), server.target(READER)
+    with reader.connect() as connection:
+        connection.execute("set default_transaction_read_only = off")
+        connection.execute("alter role bi_reader set search_path = pg_catalog")
+        connection.execute("alter role bi_reader set work_mem = '1GB'")
+        connection.execute("alter role bi_reader in database insight set statement_timeout = 0")
+        connection.execute("alter role bi_reader password 'mine'")
+    prepare(admin, *(password_file(role).read_text().strip() for role in (PUBLISHER, READER)))
+    assert rows(reader, "show search_path") == [("marts",)]
+    assert rows(reader, "show statement_timeout") == [("5min",)]
+    kept = "select unnest(setconfig) from pg_db_role_setting where setrole = 'bi_reader'::regrole"
+    assert {row[0].partition("=")[0] for row in rows(admin, kept)} == READER_SETTINGS.keys()
+
+
+def test_readers_leave_connections_to_the_publisher() -> None:
+    with bi_world.postgres({"max_connections": "12"}) as server:
+        held: list[psycopg.Connection[Any]] = []
+        with pytest.raises(BiStoreUnreachable, match="too many connections for role"):
+            held.extend(server.target(READER).connect() for _ in range(12))
+        held.extend(server.target(PUBLISHER).connect() for _ in range(3))
+        for each in held:
+            each.close()
+
+
+def test_databases_that_the_reader_may_still_enter_are_named(server: EmbeddedPostgres, capsys: pytest.CaptureFixture[str]) -> None:
+    admin = server.target("postgres", "postgres")
+    passwords = [password_file(role).read_text().strip() for role in (PUBLISHER, READER)]
+    prepare(admin, *passwords)
+    assert capsys.readouterr().out == ""
+    asked = "select datname from pg_database where has_database_privilege('bi_reader', oid, 'connect, temporary')"
+    assert rows(admin, f"{asked} and datallowconn") == [("insight",)]
+    with admin.connect() as connection:
+        connection.execute("create database somebody_elses")
+    try:
+        prepare(admin, *passwords)
+        assert "may also connect to what lets PUBLIC connect: somebody_elses" in capsys.readouterr().out
+    finally:
+        with admin.connect() as connection:
+            connection.execute("drop database somebody_elses")
+
+
+def test_a_lock_that_readers_may_take_is_told(
+    server: EmbeddedPostgres, publisher: BiTarget, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = version(tmp_path, "p1", "create table dim_force as select 1 as n")
+    bi.load(folder, publisher)
+    assert caplog.text == ""
+    with server.target("postgres").connect() as admin:
+        admin.execute("grant execute on function pg_advisory_lock(bigint) to bi_reader")
+        bi.show("p1", publisher)
+        assert "run python -m include.bi.roles again" in caplog.text
+        monkeypatch.setattr(store, "WAIT_FOR_PUBLISHER_SECONDS", 1)
+        with server.target(READER).connect() as reader:
+            reader.execute("select pg_advisory_lock(7204310045921)")
+            with pytest.raises(store.AnotherPublisher, match="pg_locks"):
+                bi.show("p1", publisher)
+        admin.execute("revoke execute on function pg_advisory_lock(bigint) from bi_reader")
+
+
+def test_make_serve_says_an_error_once_and_goes_on(
+    publisher: BiTarget, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path)
+    folder = version(tmp_path, "p1", "create table dim_force as select 1 as n")
+    monkeypatch.setattr(serve, "current_version", lambda home: folder)
+    away = BiTarget({**publisher.parameters, "port": "1"})
+    trouble = serve.keep_in_step(home, away)
+    assert serve.keep_in_step(home, away, trouble) == trouble
+    assert capsys.readouterr().err.count("127.0.0.1:1/insight as bi_publisher") == 1
+    assert serve.keep_in_step(home, publisher, trouble) == ""
+    assert capsys.readouterr().out == "Now showing p1\nIn step again with what is published\n"
 
 
 def test_a_condition_of_the_reader_is_never_tried_on_rows_of_another_publication(

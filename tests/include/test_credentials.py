@@ -90,6 +90,17 @@ def test_airflow_finds_what_the_light_way_does_not_and_says_what_to_set(tmp_path
     assert "secret-of-all" not in done.stdout + done.stderr
 
 
+def test_an_open_source_asks_elsewhere_by_its_variable_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow's SDK says of an API server that is away that there is no connection: it is not asked whether there is one."""
+    asked: list[str] = []
+    monkeypatch.setattr("airflow.sdk.BaseHook.get_connection", asked.append)
+    monkeypatch.delenv("AIRFLOW_CONN_SIGNALS_WIKIMEDIA", raising=False)
+    assert credentials.other_host("signals_wikimedia") is None
+    assert asked == []
+    monkeypatch.setenv("AIRFLOW_CONN_SIGNALS_WIKIMEDIA", '{"host": "http://127.0.0.1:9/wikimedia"}')
+    assert credentials.other_host("signals_wikimedia") == "http://127.0.0.1:9/wikimedia"
+
+
 @pytest.mark.parametrize("around", ["{}\n", "\r\n {}\t", "{}"])
 def test_what_was_pasted_around_a_token_does_not_reach_the_header(monkeypatch: pytest.MonkeyPatch, around: str) -> None:
     found = connect(monkeypatch, host="https://x", password=around.format(TOKEN))

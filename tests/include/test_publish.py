@@ -1,19 +1,31 @@
 """Publication: gates, versions, the switch, and what a kill leaves behind."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Self
 
 import duckdb
 import pyarrow as pa
 import pytest
 
-from include import accepted, contract, registry
-from include.publish import GateClosed, NothingBuilt, current_version, newest_accepted_run_date, publish
+from include import accepted, bi, contract, registry
+from include.publish import (
+    GateClosed,
+    NothingBuilt,
+    OlderThanPublished,
+    current_version,
+    home_id,
+    newest_accepted_run_date,
+    publish,
+    published_as_of,
+)
 from include.records import to_table
 from include.settings import PROJECT_ROOT, Home
 from include.warehouse import write_provenance
@@ -39,7 +51,7 @@ def home(tmp_path: Path) -> Home:
 Change = Callable[[duckdb.DuckDBPyConnection], object]
 
 
-def build(home: Home, rows_per_force: int = 2, change: Change = lambda connection: None) -> None:
+def build(home: Home, rows_per_force: int = 2, change: Change = lambda connection: None, as_of: date = AS_OF) -> None:
     home.build.mkdir(exist_ok=True)
     home.build_file.unlink(missing_ok=True)
     forces = pa.table({"force_id": list(registry.current().force_ids)})  # noqa: F841  (DuckDB reads it by name)
@@ -59,7 +71,7 @@ def build(home: Home, rows_per_force: int = 2, change: Change = lambda connectio
         connection.execute("comment on table marts.dim_force is 'Grain: force. It''s one row each.'")
         connection.execute("comment on column marts.dim_force.force_id is 'Slug'")
         change(connection)
-    write_provenance(home.build_file, AS_OF, ("id-1", "id-2"))
+    write_provenance(home.build_file, as_of, ("id-1", "id-2"))
 
 
 def read(path: Path, query: str) -> list[tuple]:
@@ -107,6 +119,17 @@ def test_publications_say_what_was_published_from_which_ingests(home: Home) -> N
     assert json.loads(last[6]) == ["id-1", "id-2"], "an ingest of the day after the as-of date is none of it"
     assert json.loads(last[7])["dim_force"] == 86
     assert last[8] is True
+
+
+def test_where_postgresql_is_is_asked_once_and_first(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked at every step, an answer that changes between them would leave the stores apart."""
+    steps: list[tuple[str, object]] = []
+    answers = iter([bi.BiTarget({"host": "first"})])
+    monkeypatch.setattr(bi, "target", lambda: next(answers))
+    for step in ("roll_forward", "load", "show"):
+        monkeypatch.setattr(bi, step, lambda what, to, step=step, **more: steps.append((step, to.parameters["host"])))
+    publish(AS_OF, home)
+    assert steps == [("roll_forward", "first"), ("load", "first"), ("show", "first")]
 
 
 def test_links_are_relative_so_that_the_folder_can_be_moved(home: Home, tmp_path: Path) -> None:
@@ -256,6 +279,106 @@ def test_old_versions_go_after_some_hours_but_never_the_last_two(home: Home, mon
     kept = sorted(folder.name for folder in (home.published / "versions").iterdir())
     assert kept == [publication.publication_id for publication in publications[-2:]]
     assert len(read(home.published / "warehouse.duckdb", "from marts.publications")) == 4
+
+
+def test_an_older_as_of_date_replaces_a_newer_one_only_when_asked(home: Home) -> None:
+    standing = publish(AS_OF, home)
+    before = AS_OF - timedelta(days=1)
+    build(home, as_of=before)
+    with pytest.raises(
+        OlderThanPublished, match=r"as of 2026-11-01 is not published: what stands is as of 2026-11-02.*allow_older"
+    ):
+        publish(before, home)
+    assert current_version(home) == standing.folder
+    assert publish(before, home, allow_older=True).as_of == before
+    assert published_as_of(home) == before
+    build(home)
+    publish(AS_OF, home)
+
+
+def test_a_run_that_an_event_starts_does_not_go_back_before_what_stands(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    from include import dag_defaults
+
+    monkeypatch.setenv("INSIGHT_HOME", str(home.path))
+    event = {"params": {}}
+    assert dag_defaults.as_of_date(event) == date(2026, 11, 3), "the newest run date"
+    stands = {"later": date(2026, 11, 4), "in the future": date(2999, 1, 1), "earlier": date(2026, 11, 2)}
+    found = {}
+    for name, day in stands.items():
+        monkeypatch.setattr("include.publish.published_as_of", lambda day=day: day)
+        found[name] = dag_defaults.as_of_date(event)
+    assert found == {"later": date(2026, 11, 4), "in the future": date(2026, 11, 3), "earlier": date(2026, 11, 3)}
+
+
+def test_a_home_is_told_from_others_by_what_its_published_folder_holds(home: Home, tmp_path: Path) -> None:
+    drawn = home_id(home)
+    assert len(drawn) == 16
+    assert home_id(home) == drawn
+    assert home_id(Home(tmp_path / "another")) != drawn
+    assert [path.name for path in home.published.iterdir()] == ["home_id"]
+
+
+def test_make_run_does_not_reach_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    from include import run
+
+    for name in run.PRODUCTION_ONLY:
+        monkeypatch.setenv(name, "postgresql://bi_publisher@bi.example/insight")
+    with run._environment({"INSIGHT_CONTACT": "x"}, without=run.PRODUCTION_ONLY):
+        assert bi.target() is None
+        assert os.environ["INSIGHT_CONTACT"] == "x"
+    assert bi.target() is not None
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Version folders without anything in them."""
+    monkeypatch.setattr("include.publish._write_version", lambda publication, home: publication.folder.mkdir(parents=True))
+    monkeypatch.setattr("include.publish.published_as_of", lambda home: None)
+    monkeypatch.setattr("include.publish.gate_facts", lambda *arguments: None)
+    monkeypatch.setattr("expectations.publish_gates.closed", lambda *arguments: [])
+
+
+@pytest.mark.usefixtures("quick")
+def test_versions_do_not_pile_up_after_a_clock_was_months_ahead(
+    home: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + timedelta(days=200)
+
+    with monkeypatch.context() as wrong:
+        wrong.setattr("include.publish.datetime", Ahead)
+        publish(AS_OF, home)
+    assert "dated in the future" not in caplog.text
+    versions = home.published / "versions"
+    for _ in range(4):
+        folder = publish(AS_OF, home).folder
+        hours_ago = time.time() - 7 * 3600
+        os.utime(folder, (hours_ago, hours_ago))
+    assert "dated in the future" in caplog.text
+    assert len(list(versions.iterdir())) == 3, "the last two, and the first, whose folder looks young"
+    for _ in range(15):
+        folder = publish(AS_OF, home).folder
+    assert len(list(versions.iterdir())) == 12
+    assert current_version(home) == folder == max(versions.iterdir())
+
+
+@pytest.mark.usefixtures("quick")
+def test_tries_without_postgresql_leave_no_versions(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INSIGHT_BI_POSTGRES", "postgresql://bi_publisher@127.0.0.1:1/insight")
+    with pytest.raises(bi.BiStoreUnreachable):
+        publish(AS_OF, home)
+    versions = home.published / "versions"
+    assert not versions.exists(), "PostgreSQL is asked before anything is written"
+    monkeypatch.setattr(bi, "roll_forward", lambda *arguments: False)
+    with pytest.raises(bi.BiStoreUnreachable):
+        publish(AS_OF, home)
+    assert list(versions.iterdir()) == []
+    (versions / "20260101T000000000000Z-killed").mkdir()
+    monkeypatch.delenv("INSIGHT_BI_POSTGRES")
+    folder = publish(AS_OF, home).folder
+    assert list(versions.iterdir()) == [folder], "without one that is shown, all are leftovers"
 
 
 def test_dates_and_ingests_of_accepted_data(home: Home, tmp_path: Path) -> None:

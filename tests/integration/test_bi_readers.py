@@ -310,7 +310,7 @@ def test_a_kill_between_the_stores_leaves_whole_publications_and_rolls_forward(
 
 def test_a_publication_first_repairs_what_a_crash_left(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     stores.publish(1)
-    monkeypatch.setattr("include.publish.bi.show", lambda publication_id: None)
+    monkeypatch.setattr("include.publish.bi.show", lambda *arguments, **named: None)
     stores.publish(2)
     assert _seen(stores) == 1
     monkeypatch.undo()
