@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from include.settings import PROJECT_ROOT, Home
+from tests.bench.child import in_child
 from tests.bench.comparisons import Comparison, gate_against_build, increment, models_against_script, year_against_month
 from tests.bench.history import History
 
@@ -36,11 +37,11 @@ def main() -> None:
         say(f"generating {arguments.days} days of 46 pages")
         # the last day comes as records in the increment; to the models it is one day less
         before = date.fromordinal(AS_OF.toordinal() - 1)
-        year.write(long_home, before)
+        in_child("generate", long_home, AS_OF, str(arguments.days), before.isoformat())
         if arguments.only != "increment":
             found.append(models_against_script(long_home, year, say))
         if arguments.only != "models":
-            month.write(short_home, before)
+            in_child("generate", short_home, AS_OF, str(MONTH), before.isoformat())
             of_month, of_year = increment(short_home, month, say), increment(long_home, year, say)
             found += [year_against_month(of_year, of_month), gate_against_build(of_month)]
     table = report(found)

@@ -18,7 +18,7 @@ from tests.bench.history import History
 
 Say = Callable[[str], None]
 
-ROUNDS = 3
+ROUNDS = 5
 
 
 @dataclass(frozen=True)
