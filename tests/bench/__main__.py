@@ -16,7 +16,7 @@ from pathlib import Path
 
 from include.settings import PROJECT_ROOT, Home
 from tests.bench.child import in_child
-from tests.bench.comparisons import Comparison, gate_against_build, increment, models_against_script, year_against_month
+from tests.bench.comparisons import Comparison, gate_against_build, increments, models_against_script, year_against_month
 from tests.bench.history import History
 
 AS_OF = date(2026, 10, 31)
@@ -42,7 +42,7 @@ def main() -> None:
             found.append(models_against_script(long_home, year, say))
         if arguments.only != "models":
             in_child("generate", short_home, AS_OF, str(MONTH), before.isoformat())
-            of_month, of_year = increment(short_home, month, say), increment(long_home, year, say)
+            of_month, of_year = increments({short_home: month, long_home: year}, say)
             found += [year_against_month(of_year, of_month), gate_against_build(of_month)]
     table = report(found)
     print(table)
