@@ -9,15 +9,16 @@
 
 {#
   Of numbers (or versions of posts) that two ingests brought for one instant, all but the one that counts: the newest run's, by the
-  ingest's name where runs are equal. `thing`: the columns that name what has an instant; `number`: those that name one of its numbers.
+  ingest's name where runs are equal. `named_by`: the columns that, with the instant, name a row; `object_id`: the one among them that
+  says of which object it is.
 
-  Within an ingest a thing is asked once, so most instants belong to one ingest. Those that may not are found by fingerprints, which
-  are small; among them the rows themselves are compared.
+  Within an ingest a thing is asked once, so most instants of an object belong to one ingest. Those that may not are found by
+  fingerprints, which are small; among them the rows themselves are compared.
 #}
-{% macro superseded(kind, thing, number=[]) -%}
-{%- set moment = fingerprint(thing + ['observed_at']) -%}
+{% macro superseded(kind, object_id, named_by) -%}
+{%- set moment = fingerprint(['platform', object_id, 'observed_at']) -%}
 {%- set ingest = fingerprint(['ingest_id', 'run_date']) -%}
-{%- set named = thing + number + ['observed_at'] -%}
+{%- set named = named_by + ['observed_at'] -%}
 with clashes as (
 
     select {{ moment }} as moment

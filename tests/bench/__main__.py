@@ -15,7 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from include.settings import PROJECT_ROOT, Home
-from tests.bench.comparisons import Comparison, gate_against_build, increment, models_against_script, year_against_month
+from tests.bench.child import in_child
+from tests.bench.comparisons import Comparison, gate_against_build, increments, models_against_script, year_against_month
 from tests.bench.history import History
 
 AS_OF = date(2026, 10, 31)
@@ -36,12 +37,12 @@ def main() -> None:
         say(f"generating {arguments.days} days of 46 pages")
         # the last day comes as records in the increment; to the models it is one day less
         before = date.fromordinal(AS_OF.toordinal() - 1)
-        year.write(long_home, before)
+        in_child("generate", long_home, AS_OF, str(arguments.days), before.isoformat())
         if arguments.only != "increment":
             found.append(models_against_script(long_home, year, say))
         if arguments.only != "models":
-            month.write(short_home, before)
-            of_month, of_year = increment(short_home, month, say), increment(long_home, year, say)
+            in_child("generate", short_home, AS_OF, str(MONTH), before.isoformat())
+            of_month, of_year = increments({short_home: month, long_home: year}, say)
             found += [year_against_month(of_year, of_month), gate_against_build(of_month)]
     table = report(found)
     print(table)

@@ -45,6 +45,13 @@ def in_child(work: str, home: Home, day: date, *arguments: str) -> Measured:
     return Measured(**json.loads(done.stdout.splitlines()[-1]))
 
 
+def generate(home: Home, as_of: date, days: str, last: str) -> dict[str, int]:
+    """The accepted files of a history up to a day. Not done in the parent: a child's peak memory begins with its parent's."""
+    from tests.bench.history import History
+
+    return History(as_of, int(days)).write(home, date.fromisoformat(last))
+
+
 def hand_written(home: Home, as_of: date, target: str) -> float:
     """The script's rows of fct_metric_daily into a Parquet file. Returns its seconds, without the writing of that file."""
     import duckdb
@@ -112,7 +119,7 @@ def validate(home: Home, run_date: date) -> dict[str, int]:
     return {"accepted": report.accepted}
 
 
-WORK = {work.__name__: work for work in (hand_written, models, build, validate)}
+WORK = {work.__name__: work for work in (generate, hand_written, models, build, validate)}
 
 
 def main(arguments: list[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from tests.bench.history import History
 
 Say = Callable[[str], None]
 
-ROUNDS = 3
+ROUNDS, INCREMENT_ROUNDS = 5, 2
 
 
 @dataclass(frozen=True)
@@ -104,14 +104,27 @@ class Increment:
         return self.gate.seconds + self.build.seconds
 
 
-def increment(home: Home, history: History, say: Say) -> Increment:
-    """Validate the last day's records into what was accepted before, and build."""
-    records = write_last_day(home, history)
-    say(f"a day of {records:,} records after {history.days - 1} days: validation")
-    gate = in_child("validate", home, history.as_of)
-    rows_read = sum(accepted_rows(home).values())
-    say(f"build over {rows_read:,} rows")
-    return Increment(history, records, rows_read, gate, in_child("build", home, history.as_of))
+def increments(homes: dict[Home, History], say: Say) -> list[Increment]:
+    """Validate the last day's records into what was accepted before, and build; for each home the quickest of some, by turns.
+
+    The same records come again each time: their rows replace those of the time before, and nothing else changes.
+    """
+    done: dict[Home, list[Increment]] = {home: [] for home in homes}
+    for turn in range(1, INCREMENT_ROUNDS + 1):
+        for home, history in homes.items():
+            records = write_last_day(home, history)
+            say(f"a day of {records:,} records after {history.days - 1} days, round {turn} of {INCREMENT_ROUNDS}")
+            gate = in_child("validate", home, history.as_of)
+            rows_read = sum(accepted_rows(home).values())
+            done[home].append(Increment(history, records, rows_read, gate, in_child("build", home, history.as_of)))
+    return [
+        replace(
+            rounds[0],
+            gate=min((each.gate for each in rounds), key=lambda gate: gate.seconds),
+            build=min((each.build for each in rounds), key=lambda build: build.seconds),
+        )
+        for rounds in done.values()
+    ]
 
 
 def year_against_month(year: Increment, month: Increment) -> Comparison:
@@ -139,7 +152,10 @@ def gate_against_build(day: Increment) -> Comparison:
         day.gate.seconds / day.build.seconds,
         0.5,
         f"{day.records:,} records of a day, build over {day.rows_read:,} rows",
-        [f"validation {day.gate.seconds:.1f} s, peak memory {day.gate.peak_mib:,.0f} MiB; build {day.build.seconds:.1f} s"],
+        [
+            f"each the quickest of {INCREMENT_ROUNDS}: validation {day.gate.seconds:.1f} s, build {day.build.seconds:.1f} s",
+            f"peak memory of the validation {day.gate.peak_mib:,.0f} MiB",
+        ],
     )
 
 

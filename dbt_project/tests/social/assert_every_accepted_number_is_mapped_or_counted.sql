@@ -2,9 +2,10 @@
 with counted as (
 
     select
-        (select count(*) from {{ ref('stg_observations') }}) as accepted_n,
-        (select count(*) from {{ ref('int_observations') }}) as mapped_n,
-        (select count(*) from {{ ref('int_unmapped_observations') }}) as unmapped_n
+        coalesce(sum(numbers_n), 0) as accepted_n,
+        coalesce(sum(numbers_n) filter (where not is_mapped), 0) as unmapped_n,
+        (select count(*) from {{ ref('int_observations') }}) as mapped_n
+    from {{ ref('int_observation_counts') }}
 
 )
 

@@ -9,6 +9,7 @@ select
     breakdown,
     breakdown_value,
     asked_on,
-    count(*) as numbers
-from {{ ref('int_unmapped_observations') }}
+    sum(numbers_n) as numbers
+from {{ ref('int_observation_counts') }}
+where not is_mapped
 group by all

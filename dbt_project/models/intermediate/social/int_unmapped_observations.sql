@@ -1,4 +1,6 @@
 -- accepted numbers whose name the map did not have on the day of asking: they feed nothing, and are not forgotten
+{{ config(materialized='view') }}
+
 with observations as (
 
     select
@@ -6,17 +8,31 @@ with observations as (
         {{ asked_on('observed_at', 'run_date') }} as asked_on
     from {{ ref('stg_observations') }}
 
+),
+
+unmapped as (
+
+    select distinct
+        platform,
+        object_type,
+        source_field,
+        period,
+        coalesce(breakdown, '') as breakdown,
+        coalesce(breakdown_value, '') as breakdown_value,
+        asked_on
+    from {{ ref('int_observation_counts') }}
+    where not is_mapped
+
 )
 
 select observations.*
 from observations
-left join {{ ref('platform_metric_map') }} as metric_map
+inner join unmapped
     on
-        observations.platform = metric_map.platform
-        and observations.object_type = metric_map.object_type
-        and observations.source_field = metric_map.source_field
-        and observations.period = metric_map.period
-        and coalesce(observations.breakdown, '') = coalesce(metric_map.breakdown, '')
-        and coalesce(observations.breakdown_value, '') = coalesce(metric_map.breakdown_value, '')
-        and observations.asked_on between metric_map.valid_from and {{ or_forever('metric_map.valid_to') }}
-where metric_map.platform is null
+        observations.platform = unmapped.platform
+        and observations.object_type = unmapped.object_type
+        and observations.source_field = unmapped.source_field
+        and observations.period = unmapped.period
+        and coalesce(observations.breakdown, '') = unmapped.breakdown
+        and coalesce(observations.breakdown_value, '') = unmapped.breakdown_value
+        and observations.asked_on = unmapped.asked_on

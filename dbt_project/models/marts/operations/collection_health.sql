@@ -51,8 +51,9 @@ seen as (
         force_id,
         platform,
         run_date,
-        min(observed_at) as first_observed_at
-    from {{ ref('int_observations') }}
+        min(first_observed_at) as first_observed_at
+    from {{ ref('int_observation_counts') }}
+    where is_mapped
     group by force_id, platform, run_date
 
 ),
