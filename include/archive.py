@@ -27,11 +27,11 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 SAY_EVERY_SECONDS = 2.0
 CHUNK = 1 << 20
-MANIFEST_BYTES = 64 << 20
+MANIFEST_BYTES = 64_000_000
 """More is refused, by writer and reader: the manifest is read into memory. It is enough for some 300,000 files."""
-HEADER_BYTES = 1 << 20
+HEADER_BYTES = 1_000_000
 """The same for the header of a member, which holds a long name."""
-RESERVE_BYTES = 64 << 20
+RESERVE_BYTES = 64_000_000
 """Of the disk's free space no restore takes the last."""
 BLOCK = 4096
 
@@ -156,8 +156,7 @@ def unpack(path: Path, target: Path, say: Say) -> dict[str, Any]:
             manifest, found[MANIFEST] = _read_manifest(content, path), ""
         else:
             found[entry.name] = _write_file(content, target / entry.name, entry)
-    if found.pop(MANIFEST, None) is None:
-        raise ArchiveRefused(f"{path} is cut off: it has no {MANIFEST} at its end")
+    found.pop(MANIFEST, None)
     for name in found:
         if link := next((str(parent) for parent in PurePosixPath(name).parents if str(parent) in links), None):
             raise ArchiveRefused(f"{path}: {name} lies under the link {link}: this is no archive of make backup")
@@ -202,9 +201,9 @@ def _members(path: Path, progress: _Progress) -> Iterator[tuple[tarfile.TarInfo,
 
 
 def _require_room(path: Path, target: Path, say: Say) -> None:
-    """Reads the sizes of all members before anything is written. Raises NotUnpacked, and ArchiveRefused."""
+    """Reads the sizes of all members, to the end, before anything is written. Raises NotUnpacked, and ArchiveRefused."""
     disk = shutil.disk_usage(target)
-    needed = 0
+    needed, last = 0, None
     for number, (entry, _) in enumerate(_members(path, _Progress(path.stat().st_size, "looked through", say))):
         if number > MANIFEST_BYTES // 100:  # each takes more in a manifest
             raise ArchiveRefused(f"{path} has more members than a manifest of {size(MANIFEST_BYTES)} can name")
@@ -212,9 +211,12 @@ def _require_room(path: Path, target: Path, say: Say) -> None:
             raise ArchiveRefused(f"{path}: its manifest of {size(entry.size)} is too big, {size(MANIFEST_BYTES)} are read")
         if entry.size < 0:
             raise ArchiveRefused(f"{path}: {entry.name} has a size below zero")
-        needed += BLOCK + -(-entry.size // BLOCK) * BLOCK
+        needed, last = needed + BLOCK + -(-entry.size // BLOCK) * BLOCK, entry.name
         if needed > disk.total:  # nobody waits for the end of that
             break
+    else:
+        if last != MANIFEST:
+            raise ArchiveRefused(f"{path} is cut off, or no archive of make backup: it has no {MANIFEST} at its end")
     if needed > disk.free - RESERVE_BYTES:
         raise NotUnpacked(
             f"{path} needs {size(needed)}{' or more' if needed > disk.total else ''} under {target.parent}; {size(disk.free)} are"

@@ -442,14 +442,19 @@ def test_a_name_that_would_fill_the_memory_is_refused(tmp_path: Path, kind: byte
 def test_an_archive_without_room_for_it_is_refused_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = packed_members(tmp_path, *(member(f"home/landing/{each}", size=40_000_000) for each in range(3)), content=Zeros())
-    assert path.stat().st_size < 100_000
+    manifest = member("manifest.json", size=10)
+    sized = [*(member(f"home/landing/{each}", size=40_000_000) for each in range(3)), manifest]
     usage = type(shutil.disk_usage(tmp_path))
     written: list[Path] = []
     monkeypatch.setattr(archive, "_write_file", lambda content, target, entry: written.append(target))
+    cut_off = packed_members(tmp_path, *sized[:-1], content=Zeros())
+    with pytest.raises(ArchiveRefused, match=r"is cut off, or no archive of make backup"):
+        restore(cut_off, Home(tmp_path / "home"), say=quiet)
+    path = packed_members(tmp_path, *sized, content=Zeros())
+    assert path.stat().st_size < 100_000
     for total, needed in ((10**9, "120 MB"), (100_000_000, "120 MB or more")):
         monkeypatch.setattr(shutil, "disk_usage", lambda _, total=total: usage(total, 0, 150_000_000))
-        with pytest.raises(NotUnpacked, match=rf"needs {needed} under .*; 150 MB are free, of which 67 MB stay so.* Make room"):
+        with pytest.raises(NotUnpacked, match=rf"needs {needed} under .*; 150 MB are free, of which 64 MB stay so.* Make room"):
             restore(path, Home(tmp_path / "home"), say=quiet)
     assert written == []
     assert [each.name for each in (tmp_path / "home").iterdir()] == ["locks"]
