@@ -597,6 +597,7 @@ REFUSED = [
     ("copy (select 1) to '/tmp/somewhere'", psycopg.errors.InsufficientPrivilege),
     ("create table x as select 1", psycopg.errors.InsufficientPrivilege),
     ("select lo_from_bytea(0, 'x')", psycopg.errors.InsufficientPrivilege),
+    ("select pg_logical_emit_message(false, 'x', 'y')", psycopg.errors.InsufficientPrivilege),
     ("select lo_create(0)", psycopg.errors.InsufficientPrivilege),
     ("select lo_import('/etc/hostname')", psycopg.errors.InsufficientPrivilege),
     ("select pg_advisory_lock(7204310045921)", psycopg.errors.InsufficientPrivilege),
