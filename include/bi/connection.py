@@ -77,7 +77,9 @@ class BiTarget:
         defaults: dict[str, Any] = {
             "connect_timeout": str(CONNECT_TIMEOUT_SECONDS),
             "application_name": "insight publication",
-            "options": "-c TimeZone=UTC",
+            # the server's end of the same: else a lost publisher holds the lock for hours
+            "options": "-c TimeZone=UTC -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3 "
+            "-c tcp_user_timeout=60000",
             **NOTICES_A_LOST_PEER,
         }
         try:

@@ -184,6 +184,9 @@ def test_a_connection_notices_a_peer_that_has_gone_without_a_word(server: Embedd
         keep = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
         assert [tcp.getsockopt(socket.IPPROTO_TCP, each) for each in keep] == [30, 10, 3, 60_000]
         assert tcp.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        shown = [f"tcp_{name}" for name in ("keepalives_idle", "keepalives_interval", "keepalives_count", "user_timeout")]
+        at_the_server = [connection.execute("select setting from pg_settings where name = %s", [name]).fetchall() for name in shown]
+        assert at_the_server == [[("30",)], [("10",)], [("3",)], [("60000",)]]
     with BiTarget({**server.target(PUBLISHER).parameters, "keepalives_idle": "7"}).connect() as connection:
         assert connection.info.get_parameters()["keepalives_idle"] == "7", "what is configured goes first"
 
