@@ -13,6 +13,7 @@ among the secrets.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -46,6 +47,10 @@ class BiStoreUnreachable(RuntimeError):
     """PostgreSQL for BI is configured and does not answer. Names host, port, database and user, never the password."""
 
 
+class BiDiskFull(RuntimeError):
+    """The disk of the server is full, not this machine's. Names host and port."""
+
+
 class BiConnectionUnreadable(RuntimeError):
     """What is configured is no connection. The message says what to set, and repeats nothing of it."""
 
@@ -72,13 +77,28 @@ class BiTarget:
         defaults: dict[str, Any] = {
             "connect_timeout": str(CONNECT_TIMEOUT_SECONDS),
             "application_name": "insight publication",
-            "options": "-c TimeZone=UTC",
+            # the server's end of the same: else a lost publisher holds the lock for hours
+            "options": "-c TimeZone=UTC -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3 "
+            "-c tcp_user_timeout=60000",
             **NOTICES_A_LOST_PEER,
         }
         try:
             return psycopg.connect(**{**defaults, **self.parameters, **more}, autocommit=True)
         except psycopg.OperationalError as error:
-            raise BiStoreUnreachable(f"PostgreSQL for BI ({self}): {str(error).strip()}") from None
+            said = str(error)
+        # outside of the handler, so that it leads back to no error whose text would be taken for this machine's full disk
+        if os.strerror(errno.ENOSPC) in said:
+            raise disk_full(self, said)
+        raise BiStoreUnreachable(f"PostgreSQL for BI ({self}): {said.strip()}")
+
+
+def disk_full(to: BiTarget, said: str) -> BiDiskFull:
+    """The error without the words by which include/disk.py knows this machine's full disk."""
+    said = said.strip().replace(os.strerror(errno.ENOSPC), "no room")
+    return BiDiskFull(
+        f"the disk of PostgreSQL for BI ({to}) is full ({said}). Its readers keep the publication that they have. Make room there, "
+        "or end readers' transactions that stand idle (pg_stat_activity), which keep old rows; then publish again"
+    )
 
 
 def target() -> BiTarget | None:

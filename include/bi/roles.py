@@ -28,9 +28,9 @@ READER_SETTINGS = {
 
 WRITES_FROM_FUNCTIONS = (
     *("lo_create", "lo_creat", "lo_from_bytea", "lo_open", "lo_put"),
-    *("lo_truncate", "lo_truncate64", "lo_unlink", "lowrite"),
+    *("lo_truncate", "lo_truncate64", "lo_unlink", "lowrite", "pg_logical_emit_message"),
 )
-"""PostgreSQL lets everybody create large objects: writing, though into no table."""
+"""PostgreSQL lets everybody create large objects and write messages into its log: writing, though into no table."""
 
 PUBLISHERS_LOCK = ("pg_advisory_lock", "pg_advisory_unlock")
 """What the publisher's own lock needs (include/bi/store.py)."""

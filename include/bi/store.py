@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 
 from include import contract
 from include.bi import layout
-from include.bi.connection import READER, BiTarget, target
+from include.bi.connection import READER, BiTarget, disk_full, target
 from include.bi.layout import MARK, Column, Table
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def load(version: Path, to: BiTarget | None = None, *, may_go_back: bool = False
     to = to or target()
     if to is None:
         return False
-    with to.connect() as connection, _one_publisher(connection):
+
+    def work(connection: psycopg.Connection[Any]) -> None:
         _may_publish(connection, to, version.name, may_go_back)
         tables = _saved(connection, version.name)
         if tables is None:
@@ -78,6 +79,8 @@ def load(version: Path, to: BiTarget | None = None, *, may_go_back: bool = False
                 tables = _load(connection, file, version.name, to)
         # the files are switched before the views: a reader whom the views would wait for is better met now
         _with_short_locks(connection, lambda: _switch(connection, tables), NOTHING_SWITCHED, is_rehearsal=True)
+
+    _as_publisher(to, work)
     return True
 
 
@@ -113,7 +116,8 @@ def show(publication_id: str, to: BiTarget | None = None, *, may_go_back: bool =
     to = to or target()
     if to is None:
         return
-    with to.connect() as connection, _one_publisher(connection):
+
+    def work(connection: psycopg.Connection[Any]) -> None:
         _may_publish(connection, to, publication_id, may_go_back)
         tables = _saved(connection, publication_id)
         if tables is None:
@@ -130,6 +134,8 @@ def show(publication_id: str, to: BiTarget | None = None, *, may_go_back: bool =
         _with_short_locks(connection, switch, FILES_SWITCHED)
         log.info("%s is shown in %s", publication_id, to)
         _remove_unseen(connection, publication_id)
+
+    _as_publisher(to, work)
 
 
 def shown(to: BiTarget | None = None) -> str | None:
@@ -153,8 +159,7 @@ def roll_forward(version: Path | None, to: BiTarget | None = None) -> bool:
     if to is None:
         return False
     if version is None:
-        with to.connect() as connection, _one_publisher(connection):
-            _may_publish(connection, to)
+        _as_publisher(to, lambda connection: _may_publish(connection, to))
         return False
     if shown(to) == version.name:
         return False
@@ -277,6 +282,18 @@ def _with_short_locks(
         f"the columns of the contract changed, and readers' transactions hold the old ones: {standing}. See pg_stat_activity, "
         f"end what is idle in transaction and publish again (tried for {LAYOUT_ATTEMPTS * 2} seconds)"
     )
+
+
+def _as_publisher(to: BiTarget, work: Callable[[psycopg.Connection[Any]], None]) -> None:
+    """Connected, and no other publisher at it. Raises BiStoreUnreachable, BiDiskFull, AnotherPublisher."""
+    try:
+        with to.connect() as connection, _one_publisher(connection):
+            work(connection)
+        return
+    except errors.DiskFull as error:
+        said = str(error)
+    # outside of the handler, so that it leads back to no error whose text would be taken for this machine's full disk
+    raise disk_full(to, said)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from include.bi.connection import (
     PUBLISHER,
     READER,
     BiConnectionUnreadable,
+    BiDiskFull,
     BiStoreUnreachable,
     BiTarget,
     passfile,
@@ -34,6 +35,7 @@ from include.bi.connection import (
 from include.bi.recipes import recipes
 from include.bi.roles import READER_SETTINGS, prepare
 from include.bi.server import EmbeddedPostgres, ServerNotStarted
+from include.disk import why_full
 from include.settings import Home
 from tests import bi_world
 
@@ -182,6 +184,9 @@ def test_a_connection_notices_a_peer_that_has_gone_without_a_word(server: Embedd
         keep = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
         assert [tcp.getsockopt(socket.IPPROTO_TCP, each) for each in keep] == [30, 10, 3, 60_000]
         assert tcp.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        shown = [f"tcp_{name}" for name in ("keepalives_idle", "keepalives_interval", "keepalives_count", "user_timeout")]
+        at_the_server = [connection.execute("select setting from pg_settings where name = %s", [name]).fetchall() for name in shown]
+        assert at_the_server == [[("30",)], [("10",)], [("3",)], [("60000",)]]
     with BiTarget({**server.target(PUBLISHER).parameters, "keepalives_idle": "7"}).connect() as connection:
         assert connection.info.get_parameters()["keepalives_idle"] == "7", "what is configured goes first"
 
@@ -438,12 +443,12 @@ def test_a_repeatable_read_transaction_keeps_its_publication_through_many_others
     statement = (
         "create table dim_force as select {n} as n from range(1000); create table dim_status as select {n} as n from range(500)"
     )
-    publish(version(tmp_path, "p0", statement.format(n=0)), publisher)
+    publish(version(tmp_path, "p00", statement.format(n=0)), publisher)
     count = "select count(*), min(n), max(n) from marts.{}"
     with server.target(READER).connect() as old, server.target(READER).connect() as now:
         old.execute("begin isolation level repeatable read; select 1 from pg_class limit 1")  # a snapshot, and no table touched yet
         for number in range(1, 6):
-            publish(version(tmp_path, f"p{number}", statement.format(n=number)), publisher)
+            publish(version(tmp_path, f"p{number:02}", statement.format(n=number)), publisher)
             assert now.execute(count.format("dim_force")).fetchall() == [(1000, number, number)]
             assert old.execute(count.format("dim_force")).fetchall() == [(1000, 0, 0)]
         assert old.execute(count.format("dim_status")).fetchall() == [(500, 0, 0)], "a table that it reads for the first time now"
@@ -451,7 +456,7 @@ def test_a_repeatable_read_transaction_keeps_its_publication_through_many_others
         assert old.execute(count.format("dim_status")).fetchall() == [(500, 5, 5)]
     sizes = []
     for number in range(6, 12):
-        publish(version(tmp_path, f"p{number}", statement.format(n=number)), publisher)
+        publish(version(tmp_path, f"p{number:02}", statement.format(n=number)), publisher)
         sizes.append(rows(publisher, "select pg_relation_size('store.dim_force'), pg_relation_size('store.dim_status')"))
     assert sizes[0] == sizes[-1], "once nobody can see them, the room of old rows is used again"
 
@@ -478,6 +483,27 @@ def test_roll_forward_shows_what_the_files_show(publisher: BiTarget, tmp_path: P
     assert bi.roll_forward(second, publisher) is True
     assert rows(publisher, "select n from marts.dim_force") == [(2,)]
     assert bi.roll_forward(first, publisher) is True, "the files were restored from a backup: they are right"
+    assert bi.shown(publisher) == "p1"
+
+
+def test_a_full_disk_of_the_server_is_not_taken_for_this_machines(
+    publisher: BiTarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error is PostgreSQL's own, raised in a transaction there."""
+    folder = version(tmp_path, "p1", "create table dim_force as select 1 as n")
+
+    def full(file: Any, connection: psycopg.Connection[Any], table: layout.Table, number: int) -> int:
+        told = "could not extend file base/1/2: No space left on device"
+        connection.execute(f"do $$ begin raise exception using errcode = 'disk_full', message = '{told}'; end $$")
+        return 0
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "_copy", full)
+        full_there = r"the disk of PostgreSQL for BI \(127\.0\.0\.1:\d+/insight as bi_publisher\) is full \(could not extend"
+        with pytest.raises(BiDiskFull, match=full_there) as error:
+            bi.load(folder, publisher)
+    assert why_full(error.value) is None
+    publish(folder, publisher)
     assert bi.shown(publisher) == "p1"
 
 
@@ -574,6 +600,7 @@ REFUSED = [
     ("copy (select 1) to '/tmp/somewhere'", psycopg.errors.InsufficientPrivilege),
     ("create table x as select 1", psycopg.errors.InsufficientPrivilege),
     ("select lo_from_bytea(0, 'x')", psycopg.errors.InsufficientPrivilege),
+    ("select pg_logical_emit_message(false, 'x', 'y')", psycopg.errors.InsufficientPrivilege),
     ("select lo_create(0)", psycopg.errors.InsufficientPrivilege),
     ("select lo_import('/etc/hostname')", psycopg.errors.InsufficientPrivilege),
     ("select pg_advisory_lock(7204310045921)", psycopg.errors.InsufficientPrivilege),
@@ -665,7 +692,7 @@ def test_a_lock_that_readers_may_take_is_told(
 ) -> None:
     folder = version(tmp_path, "p1", "create table dim_force as select 1 as n")
     bi.load(folder, publisher)
-    assert caplog.text == ""
+    assert "include.bi.roles" not in caplog.text
     with server.target("postgres").connect() as admin:
         admin.execute("grant execute on function pg_advisory_lock(bigint) to bi_reader")
         bi.show("p1", publisher)
