@@ -52,10 +52,15 @@ def _run(port: int, seed: int) -> None:
 
 def _connections(simulated: dict[str, str]) -> dict[str, str]:
     """The simulator's connections for those platforms that have none in the environment: a real one is asked for real."""
+    from include.run import PRODUCTION_ONLY
+
     for name in simulated:
         how = "asked for real" if name in os.environ else "simulated"
         print(f"{name.removeprefix('AIRFLOW_CONN_').capitalize():<9} {how}   ({name})")
-    return {name: value for name, value in simulated.items() if name not in os.environ}
+    chosen = {name: value for name, value in simulated.items() if name not in os.environ}
+    if chosen and [name for name in PRODUCTION_ONLY if os.environ.pop(name, None)]:
+        print("BI        files only: figures that are partly simulated go to no database")
+    return chosen
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
