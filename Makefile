@@ -40,10 +40,10 @@ serve: $(READY) ## PostgreSQL for BI on loopback, with what is published; Ctrl-C
 	@$(BIN)/python -m include.serve
 
 test: $(READY) ## all fast tests
-	@$(BIN)/python -m pytest -m "not full" -n 2 --dist loadfile $(TESTS)
+	@$(BIN)/python -m pytest -m "not full" -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 test-full: $(READY) ## the long tests too, their table into docs/evidence/test-full.md
-	@$(BIN)/python -m pytest -p tests.evidence -n 2 --dist loadfile $(TESTS)
+	@$(BIN)/python -m pytest -p tests.evidence -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 bench: $(READY) ## ratios of speed in one run, their table into docs/evidence/bench.md
 	@$(BIN)/python -m tests.bench
