@@ -1,4 +1,4 @@
-"""For all tests: what takes long begins first, and property tests have no deadline and no speed check (machines are slow and noisy)."""
+"""For all tests: the longest begin first; property tests have no deadline and no speed check, as machines are slow and noisy."""
 
 from __future__ import annotations
 
