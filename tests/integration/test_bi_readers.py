@@ -250,13 +250,17 @@ from include.settings import Home
 publish.publish(bi_world.AS_OF, Home.current())
 """
 
+VIEWS = len(contract.published_tables())
+"""Each is made twice: in the rehearsal of the switch, before the files, and in the switch."""
+
 POINTS = {
     "before anything is loaded": ("publish.bi.load = die", 1, 1),
     "amid the rows of the fifth table": ("store._copy = die_on_call(store._copy, 5)", 1, 1),
     "loaded, not yet analysed": ("store._vacuum = die", 1, 1),
+    "amid the rehearsal of the switch": ("layout.ensure_view = die_on_call(layout.ensure_view, 3)", 1, 1),
     "loaded, the files not yet switched": ("publish._switch = die", 1, 1),
     "the files switched, PostgreSQL not": ("publish.bi.show = die", 2, 1),
-    "PostgreSQL amid its switch": ("layout.ensure_view = die_on_call(layout.ensure_view, 3)", 2, 1),
+    "PostgreSQL amid its switch": (f"layout.ensure_view = die_on_call(layout.ensure_view, {VIEWS + 3})", 2, 1),
     "both switched, old rows not yet removed": ("store._remove_unseen = die_on_call(store._remove_unseen, 2)", 2, 2),
 }
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +58,10 @@ class Client:
         return self._ask("GET", f"/api/v2{path}", token=self._token)
 
     def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
-        """A run in the place of the one that the timetable has due now: the scheduler will not add that."""
+        """A run in the place of the one that the timetable has due now, where there is one: the scheduler will not add that."""
         due = self.get(f"/dags/{dag_id}")["next_dagrun_logical_date"]
+        if due and datetime.fromisoformat(due) > datetime.now(UTC):
+            due = None  # a run of a moment to come would wait for it
         return self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": due, "conf": conf}, self._token)["dag_run_id"]
 
     def end(self, dag_id: str, run_id: str) -> None:
