@@ -20,6 +20,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "docs" / "evidence" / "test-full.md"
 PACKAGES = ("apache-airflow", "dbt-core", "dbt-duckdb", "duckdb", "great-expectations", "pandas")
+LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z \[")
+"""What Airflow makes of a line of the log: no figure that a test prints begins so."""
+
 LONGEST_OUTPUT = 60
 """Lines of one test that are kept, from its beginning."""
 
@@ -69,17 +72,17 @@ class Evidence:
             lines.append(f"| `{file}` | " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(counted.items())) + " |")
         lines += ["", "## What the long tests printed"]
         for test, (_, _, printed) in sorted(self.long.items()):
-            if printed.strip():
-                lines += ["", f"`{test}`", "", "```text", *shown(printed), "```"]
+            if kept := [line for line in shown(printed) if line]:
+                lines += ["", f"`{test}`", "", "```text", *kept, "```"]
         return "\n".join(lines) + "\n"
 
 
 def shown(printed: str) -> list[str]:
-    """Lines without this machine's paths and terminal colours."""
+    """Lines without this machine's paths, terminal colours and the log."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", printed)
     for path, name in ((str(ROOT), "<project>"), (str(Path.home()), "<home>"), (tempfile.gettempdir(), "<tmp>")):
         text = text.replace(path, name)
-    lines = [line.rstrip() for line in text.splitlines()]
+    lines = [line.rstrip() for line in text.splitlines() if not LOG_LINE.match(line)]
     return lines if len(lines) <= LONGEST_OUTPUT else [*lines[:LONGEST_OUTPUT], f"… {len(lines) - LONGEST_OUTPUT} more lines"]
 
 

@@ -42,7 +42,7 @@ def test_long_tests_stand_with_outcome_and_output_and_fast_ones_are_counted() ->
 
 
 def test_no_path_of_the_machine_and_no_endless_output() -> None:
-    printed = f"{ROOT}/var and {tempfile.gettempdir()}/x\n" + "line\n" * 100
+    printed = f"{ROOT}/var and {tempfile.gettempdir()}/x\n2026-11-22T21:00:25.359258Z [info     ] a log\n" + "line\n" * 100
     lines = shown(printed)
     assert lines[0] == "<project>/var and <tmp>/x"
     assert len(lines) == LONGEST_OUTPUT + 1
