@@ -23,6 +23,9 @@ PACKAGES = ("apache-airflow", "dbt-core", "dbt-duckdb", "duckdb", "great-expecta
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z \[")
 """What Airflow makes of a line of the log: no figure that a test prints begins so."""
 
+PROGRESS = "▕"
+"""Stands in DuckDB's progress bar."""
+
 LONGEST_OUTPUT = 60
 """Lines of one test that are kept, from its beginning."""
 
@@ -82,7 +85,7 @@ def shown(printed: str) -> list[str]:
     text = re.sub(r"\x1b\[[0-9;]*m", "", printed)
     for path, name in ((str(ROOT), "<project>"), (str(Path.home()), "<home>"), (tempfile.gettempdir(), "<tmp>")):
         text = text.replace(path, name)
-    lines = [line.rstrip() for line in text.splitlines() if not LOG_LINE.match(line)]
+    lines = [line.rstrip() for line in text.splitlines() if not LOG_LINE.match(line) and PROGRESS not in line]
     return lines if len(lines) <= LONGEST_OUTPUT else [*lines[:LONGEST_OUTPUT], f"… {len(lines) - LONGEST_OUTPUT} more lines"]
 
 
