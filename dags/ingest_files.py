@@ -44,7 +44,7 @@ def ingest(source: FileSource) -> DAG:
             from include.inbox import collect_dropped, collect_shipped
 
             context = get_current_context()
-            context["file_name"] = name  # type: ignore[typeddict-unknown-key]
+            context["file_name"] = name  # type: ignore[typeddict-unknown-key]  # for the template
             run_date = dag_defaults.run_date_of(context)
             print(collect_shipped(source, run_date) if source.shipped else collect_dropped(source.name, name, run_date))
 

@@ -48,7 +48,7 @@ def ingest(source: ApiSource) -> DAG:
             from include.collect import collect_force
 
             context = get_current_context()
-            context["force_name"] = names.get(force_id, force_id)  # type: ignore[typeddict-unknown-key]
+            context["force_name"] = names.get(force_id, force_id)  # type: ignore[typeddict-unknown-key]  # for the template
             print(collect_force(source.name, force_id, dag_defaults.run_date_of(context)))
 
         dag_defaults.accept(source, collect.expand(force_id=plan()))

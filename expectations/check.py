@@ -27,7 +27,7 @@ def _batch_definition() -> Any:
     import great_expectations as gx
 
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
+    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]  # a dict is one
     return context.data_sources.add_pandas("records").add_dataframe_asset("frame").add_batch_definition_whole_dataframe("all")
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from extractors.base import Drop, Gap, Page, Row
 from extractors.meta_rows import is_before_window, observation, other_account, post_window, subjects_of
@@ -113,9 +113,9 @@ def _post(page: Page, item: Any, described: dict[str, bool], position: str) -> I
     item_id, history = item.get("id"), _history(item)
     is_superseded = item_id in history[:-1]
     if is_superseded or _is_outside(item.get("created_at"), page):
-        reason = "duplicate" if is_superseded else "outside_window"
-        yield Drop("post", reason, position)  # type: ignore[arg-type]
-        yield Drop("observation", reason, position, len(metrics))  # type: ignore[arg-type]
+        reason: Literal["duplicate", "outside_window"] = "duplicate" if is_superseded else "outside_window"
+        yield Drop("post", reason, position)
+        yield Drop("observation", reason, position, len(metrics))
         return
     # an edit gives a new id: the post keeps its first
     post_id = history[0] if history else item_id

@@ -41,6 +41,7 @@ by_platform as (
         coalesce(posts.expected_n, accounts.expected_n) as expected_n,
         coalesce(posts.observed_n, accounts.observed_n) as observed_n,
         coalesce(posts.missing_n, accounts.missing_n) as missing_n,
+        -- a count of posts: what rests on accounts has none that are provisional
         coalesce(posts.provisional_n, 0) as provisional_n,
         causes.gap_cause,
         frame.is_new_version,
