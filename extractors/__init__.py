@@ -10,6 +10,7 @@ from extractors.signals_mastodon import MastodonActivity
 from extractors.signals_wikimedia import WikimediaViews
 from extractors.survey import Seeds, SurveyExports
 from extractors.x import XPosts
+from extractors.youtube import YouTubeChannels
 
 
 def _pseudonym(value: str) -> str:
@@ -28,6 +29,7 @@ SOURCES: tuple[Source, ...] = (
     FacebookPages(),
     Instagram(),
     XPosts(),
+    YouTubeChannels(),
     SurveyExports(pseudonym=_pseudonym, seeds=_seeds),
     FediverseUsers(),
     WikimediaViews(),

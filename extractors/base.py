@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from extractors.http import HttpClient, Received
 
 
+AUTHORIZATION = "Authorization"
+"""The header of most platforms' tokens: `Authorization: Bearer …`."""
+
+
 class Secret:
     """A token that does not show itself when printed, logged or rendered."""
 
@@ -279,6 +283,8 @@ class ApiSource(Source):
     """A platform with an API: collected daily, one force at a time, account by account."""
 
     platform: ClassVar[str]
+    token_header: ClassVar[str] = AUTHORIZATION
+    """The header that the token goes into; any other has it as it is, without `Bearer`. A token never goes into a URL."""
 
     def classify(self, received: Received) -> SourceError | None:
         """What the platform's own error body means. None: no error known here; the client then goes by the status.

@@ -62,7 +62,7 @@ class YouTubeChannels(ApiSource):
     platform = "youtube"
     documentation = "docs/sources/youtube.md"
     kinds = ("account", "post", "observation")
-    token_header = "X-goog-api-key"  # the name of a header, no secret; the parameter `key` would put one into a URL
+    token_header = "X-goog-api-key"  # noqa: S105  (the name of a header; the parameter `key` would put the key into a URL)
     own_items: ClassVar[tuple[str, ...]] = ("items", "items.snippet")
 
     def classify(self, received: Received) -> SourceError | None:
@@ -185,7 +185,7 @@ class _Reading:
         )
 
     def uploads(self, playlist_id: str) -> Generator[Page | Gap, None, list[str]]:
-        """Returns the ids of the videos of the window. The list is newest first and takes no dates: it is left where it is older."""
+        """Returns the ids of the videos of the window. The list is newest first and takes no dates: it ends where it is older."""
         parameters = {"part": "contentDetails", "playlistId": playlist_id, "maxResults": str(ITEMS_PER_PAGE)}
         ids: dict[str, None] = {}
         seen: Counter[str] = Counter()
@@ -194,9 +194,7 @@ class _Reading:
         try:
             while True:
                 token = {"pageToken": following} if following else {}
-                body = yield from self.ask(
-                    "playlistItems", parameters | token, "post", ("posts",), page=str(number), numbers=names
-                )
+                body = yield from self.ask("playlistItems", parameters | token, "post", ("posts",), page=str(number), numbers=names)
                 dated = [(one, when) for item in items_of(body) for one, when in is_of_the_window(item, self.order.run_date)]
                 ids.update((one, None) for one, is_in_it in dated if is_in_it)
                 following = _next_token(body)

@@ -27,8 +27,13 @@ REMOVED = ("post_removed", "YouTube lists the video without a date or not at all
 
 def items_of(body: Any) -> list[dict[str, Any]]:
     """The items of an answer that are objects. YouTube leaves the list out where it is empty."""
+    return [item for item in all_items(body) if isinstance(item, dict)]
+
+
+def all_items(body: Any) -> list[Any]:
+    """Whatever stands in the list."""
     items = body.get("items") if isinstance(body, dict) else None
-    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    return items if isinstance(items, list) else []
 
 
 def part(item: Any, *names: str) -> Any:
@@ -44,11 +49,12 @@ def listed(channel: dict[str, Any]) -> str | None:
     return found if isinstance(found, str) and found else None
 
 
-def is_of_the_window(item: dict[str, Any], run_date: date) -> Iterator[tuple[str, bool]]:
+def is_of_the_window(item: Any, run_date: date) -> Iterator[tuple[str, bool]]:
     """Id of a dated item of the list of uploads, and whether it is young enough. Nothing of one without a date or an id."""
     video_id, published = part(item, "contentDetails", "videoId"), part(item, "contentDetails", "videoPublishedAt")
-    if isinstance(video_id, str) and video_id and published is not None:
-        yield video_id, not is_before_window(published, run_date)
+    # text, so that the count by paths says the same
+    if video_id is not None and published is not None:
+        yield str(video_id), not is_before_window(published, run_date)
 
 
 def number(value: Any) -> Any:
@@ -72,22 +78,24 @@ def parse(page: Page) -> Iterator[Row | Drop | Gap]:
 def _channels(page: Page, body: Any) -> Iterator[Row | Gap]:
     answered: set[str] = set()
     hides = False
-    for place, item in enumerate(items_of(body), start=1):
+    for place, item in enumerate(all_items(body), start=1):
         position = f"channels item {place}"
+        if not isinstance(item, dict):
+            yield Row("account", {"_defect": f"expected an object, got {type(item).__name__}"}, position)
+            continue
         account_id, handle = item.get("id"), part(item, "snippet", "customUrl")
         is_handle = isinstance(handle, str) and HANDLE.fullmatch(handle) is not None
         named = {
             "handle": handle.removeprefix("@") if isinstance(handle, str) and handle else account_id,
             "display_name": part(item, "snippet", "title"),
-            "url": f"https://www.youtube.com/{handle}" if is_handle else None,
+            # a channel from before there were handles goes by its id
+            "url": f"https://www.youtube.com/{handle if is_handle else f'channel/{cut(account_id)}'}",
         }
         wrong = other_account(page, account_id)
         yield Row("account", {"account_id": account_id, **named, **wrong}, position)
         statistics = part(item, "statistics")
         for name, value in _statistics(statistics).items():
-            yield observation(
-                account_id, "account", account_id, name, "snapshot", value, f"{position} statistics {name}", **wrong
-            )
+            yield observation(account_id, "account", account_id, name, "snapshot", value, f"{position} statistics {name}", **wrong)
             if account_id == page.account_id:
                 answered.add(name)
         hides = hides or (account_id == page.account_id and part(statistics, HIDES_SUBSCRIBERS) is True)
@@ -107,7 +115,7 @@ def _statistics(found: Any) -> dict[str, Any]:
 
 def _uploads(page: Page, body: Any) -> Iterator[Row | Drop | Gap]:
     """The list itself brings no rows: videos do. What it lists without a date is not public, and left out by a typed drop."""
-    items = items_of(body)
+    items = all_items(body)
     dated = [bool(list(is_of_the_window(item, page.run_date))) for item in items]
     younger = [any(is_in for _, is_in in is_of_the_window(item, page.run_date)) for item in items]
     last_young = max((place for place, is_in in enumerate(younger) if is_in), default=-1)
@@ -130,7 +138,7 @@ def _removed(page: Page, video_id: str, names: list[str]) -> Iterator[Gap]:
 def _videos(page: Page, body: Any) -> Iterator[Row | Drop | Gap]:
     asked = [one for one in page.context.get("ids", "").split(",") if one]
     found: set[Any] = set()
-    for place, item in enumerate(body.get("items") or [] if isinstance(body, dict) else [], start=1):
+    for place, item in enumerate(all_items(body), start=1):
         position = f"videos of {page.account_id} item {place}"
         if not isinstance(item, dict):
             yield Row("post", {"_defect": f"expected an object, got {type(item).__name__}"}, position)
@@ -186,15 +194,22 @@ def _is_outside(published: Any, page: Page) -> bool:
 # --- the independent count ---
 
 PATHS: dict[str, dict[str, tuple[str, ...]]] = {
-    "channels": {"account": ("$.items[?@.id]",), "observation": ("$.items[*].statistics.*",)},
-    "playlistItems": {"post": ("$.items[?!@.contentDetails.videoPublishedAt || !@.contentDetails.videoId]",), "observation": ()},
+    "channels": {"account": ("$.items[*]",), "observation": ("$.items[*].statistics.*",)},
+    "playlistItems": {"post": ("$.items[*]",), "observation": ()},
     "videos": {"post": ("$.items[*]",), "observation": ("$.items[*].statistics.*",)},
 }
-NO_NUMBERS = {
+NOT_AMONG_THEM: dict[str, tuple[tuple[str, str], ...]] = {
     "channels": (
-        "$.items[*].statistics.hiddenSubscriberCount",
-        "$.items[?@.statistics.hiddenSubscriberCount == true].statistics.subscriberCount",
-    )
+        ("observation", "$.items[*].statistics.hiddenSubscriberCount"),
+        ("observation", "$.items[?@.statistics.hiddenSubscriberCount == true].statistics.subscriberCount"),
+    ),
+    # of the list of uploads only what has no date is a record, and dropped: the others are those of `videos`
+    "playlistItems": (
+        (
+            "post",
+            "$.items[?@.contentDetails.videoPublishedAt && @.contentDetails.videoPublishedAt != null].contentDetails.videoId",
+        ),
+    ),
 }
 
 
@@ -213,6 +228,6 @@ def count(page: Page) -> Counter[str]:
         for path in paths:
             values = _compiled(path).findall(body)
             found[kind] += sum(value is not None for value in values) if kind == "observation" else len(values)
-    for path in NO_NUMBERS.get(page.endpoint, ()):
-        found["observation"] -= sum(value is not None for value in _compiled(path).findall(body))
+    for kind, path in NOT_AMONG_THEM.get(page.endpoint, ()):
+        found[kind] -= sum(value is not None for value in _compiled(path).findall(body))
     return found

@@ -154,6 +154,7 @@ def collect_force(
         classify=api.classify,
         redact_more=api.redact,
         own_items=api.own_items,
+        token_header=api.token_header,
         sleep=sleep,
     )
     with _only_attempt(home, source, force_id):

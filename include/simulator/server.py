@@ -26,9 +26,13 @@ from include.simulator.wikimedia import WikimediaPageviews
 from include.simulator.world import World
 from include.simulator.x import XTimelines
 from include.simulator.x_world import XWorld
+from include.simulator.youtube import YouTubeData
+from include.simulator.youtube_world import YouTubeWorld
 
 
-def _bearer(request: Request) -> str | None:
+def _token(request: Request, platform: str) -> str | None:
+    if platform == YouTubeData.platform:  # a key of an API, in either of its two places
+        return request.headers.get("x-goog-api-key") or request.query_params.get("key")
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token if scheme.lower() == "bearer" else request.query_params.get("access_token")
 
@@ -36,7 +40,7 @@ def _bearer(request: Request) -> str | None:
 def _question(request: Request, platform: str) -> Question:
     path = request.scope["raw_path"].decode("ascii")[len(platform) + 1 :]  # undecoded: a %2F in it is part of a name
     root = f"http://{request.headers['host']}/{platform}"
-    return Question(path, dict(request.query_params), _bearer(request), root, request.headers.get("user-agent", ""))
+    return Question(path, dict(request.query_params), _token(request, platform), root, request.headers.get("user-agent", ""))
 
 
 def create_services(seed: int, register: Register, secret: str, clock: Clock) -> tuple[Service, ...]:
@@ -45,6 +49,7 @@ def create_services(seed: int, register: Register, secret: str, clock: Clock) ->
         FacebookPages(World(seed, register), secret, clock),
         InstagramAccounts(InstagramWorld(seed, register), secret, clock),
         XTimelines(XWorld(seed, register), secret, clock),
+        YouTubeData(YouTubeWorld(seed, register), secret, clock),
         WikimediaPageviews(seed, secret, clock),
         MastodonInstances(seed, secret, clock),
     )

@@ -21,6 +21,7 @@ DAG_IDS = {
     "ingest_signals_wikimedia",
     "ingest_survey",
     "ingest_x",
+    "ingest_youtube",
 }
 IMPACT = {"impact:critical", "impact:high", "impact:medium", "impact:low"}
 HEAVY = {"requests", "duckdb", "pandas", "pyarrow", "great_expectations", "dbt", "numpy", "scipy"}
