@@ -21,7 +21,7 @@ from requests.auth import AuthBase
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from extractors.base import Access, NoAnswer, Outage, Page, Refused, Secret, SourceError, Throttled
-from extractors.redaction import dump, is_secret_name, redact, redact_text, unreadable_body
+from extractors.redaction import OWN_ITEMS, UndeclaredList, dump, is_secret_name, redact, redact_text, unreadable_body
 
 log = logging.getLogger(__name__)
 
@@ -82,8 +82,9 @@ class HttpClient:
     """Asks one host with one token. Not for sharing between threads.
 
     classify: the source's reading of its own error bodies. redact_more: what it takes out of an answer beyond what is taken out
-    of all (extractors/redaction.py). reset_limit_seconds: the longest wait for a reset that the platform
-    names; a longer one is left to the caller, as a Throttled error. tries: how often one request is made at most.
+    of all (extractors/redaction.py). own_items: where own items stand (Source.own_items). reset_limit_seconds: the longest wait
+    for a reset that the platform names; a longer one is left to the caller, as a Throttled error. tries: how often one request
+    is made at most.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class HttpClient:
         run_date: date,
         classify: Callable[[Received], SourceError | None] = lambda received: None,
         redact_more: Callable[[Any], Any] = lambda body: body,
+        own_items: tuple[str, ...] = OWN_ITEMS,
         contact: str = CONTACT,
         sleep: Callable[[float], None] = time.sleep,
         tries: int = 5,
@@ -107,6 +109,7 @@ class HttpClient:
         self._run_date = run_date
         self._classify = classify
         self._redact_more = redact_more
+        self._own_items = own_items
         self._sleep = sleep
         self._tries = tries
         self._reset_limit_seconds = reset_limit_seconds
@@ -212,7 +215,10 @@ class HttpClient:
             observed_at = _observed_at(headers)
         except Outage as error:
             return _Try(None, None, error)
-        body, text = self._decode(content, headers)
+        try:
+            body, text = self._decode(content, headers)
+        except UndeclaredList as error:
+            return _Try(None, None, Refused(f"answer {status} of {endpoint} cannot be landed: {error}"))
         problem = self._error(Received(status, headers, json.loads(text) if body is not None else None, observed_at))
         page = Page(
             endpoint=endpoint,
@@ -249,7 +255,7 @@ class HttpClient:
         try:
             body = json.loads(content)
             if isinstance(body, dict | list):
-                return body, dump(self._redact_more(redact(body, self._secrets, self._origin)))
+                return body, dump(self._redact_more(redact(body, self._secrets, self._origin, self._own_items)))
         except (ValueError, RecursionError):
             pass
         return None, unreadable_body(content, headers.get("Content-Type", ""))

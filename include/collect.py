@@ -155,6 +155,7 @@ def collect_force(
         run_date=run_date,
         classify=api.classify,
         redact_more=api.redact,
+        own_items=api.own_items,
         sleep=sleep,
     )
     with _only_attempt(home, source, force_id):
@@ -261,7 +262,13 @@ def _fetch_signals(
 
     for base_url, series in by_host.items():
         client = HttpClient(
-            Access(base_url), run_date=run_date, classify=source.classify, redact_more=source.redact, contact=contact(), sleep=sleep
+            Access(base_url),
+            run_date=run_date,
+            classify=source.classify,
+            redact_more=source.redact,
+            own_items=source.own_items,
+            contact=contact(),
+            sleep=sleep,
         )
         answered: set[str] = set()
         try:
