@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from extractors.pacing import Limits
+from extractors.redaction import OWN_ITEMS
 
 if TYPE_CHECKING:
     from extractors.http import HttpClient, Received
@@ -259,6 +260,9 @@ class Source(ABC):
     platform: ClassVar[str | None] = None
     documentation: ClassVar[str]  # docs/sources/<file>.md
     kinds: ClassVar[tuple[str, ...]]  # record kinds it produces
+    own_items: ClassVar[tuple[str, ...]] = OWN_ITEMS
+    """Where own items stand in its answers, as names from the answer down (`items`, `items.snippet`): only their words are landed.
+    Every step of a way is named. An answer whose list stands elsewhere is an error, not an empty list."""
 
     def redact(self, body: Any) -> Any:
         """Takes out what must not be landed and only the source's own shape tells. body: decoded JSON, redacted as all are."""

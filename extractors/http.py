@@ -22,7 +22,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 
 from extractors.base import Access, NoAnswer, Outage, Page, Refused, Secret, SourceError, Throttled
 from extractors.pacing import Pacer
-from extractors.redaction import dump, is_secret_name, redact, redact_text, unreadable_body
+from extractors.redaction import OWN_ITEMS, UndeclaredList, dump, is_secret_name, redact, redact_text, unreadable_body
 
 log = logging.getLogger(__name__)
 
@@ -83,9 +83,9 @@ class HttpClient:
     """Asks one host with one token. Not for sharing between threads.
 
     classify: the source's reading of its own error bodies. redact_more: what it takes out of an answer beyond what is taken out
-    of all (extractors/redaction.py). reset_limit_seconds: the longest wait for a reset that the platform
-    names; a longer one is left to the caller, as a Throttled error. tries: how often one request is made at most. pacer: asked
-    before every call, so that the limits which the platform announces are never met.
+    of all (extractors/redaction.py). own_items: where own items stand (Source.own_items). reset_limit_seconds: the longest wait
+    for a reset that the platform names; a longer one is left to the caller, as a Throttled error. tries: how often one request
+    is made at most. pacer: asked before every call, so that the limits which the platform announces are never met.
     """
 
     def __init__(
@@ -95,6 +95,7 @@ class HttpClient:
         run_date: date,
         classify: Callable[[Received], SourceError | None] = lambda received: None,
         redact_more: Callable[[Any], Any] = lambda body: body,
+        own_items: tuple[str, ...] = OWN_ITEMS,
         contact: str = CONTACT,
         sleep: Callable[[float], None] = time.sleep,
         pacer: Pacer | None = None,
@@ -110,6 +111,7 @@ class HttpClient:
         self._run_date = run_date
         self._classify = classify
         self._redact_more = redact_more
+        self._own_items = own_items
         self._pacer = pacer
         self._sleep = pacer.sleep if pacer else sleep
         self._tries = tries
@@ -235,7 +237,11 @@ class HttpClient:
             observed_at = _observed_at(headers)
         except Outage as error:
             return _Try(None, None, error), None
-        body, text = self._decode(content, headers)
+        try:
+            body, text = self._decode(content, headers)
+        except UndeclaredList as error:
+            unlanded = Received(status, headers, None, observed_at)
+            return _Try(None, None, Refused(f"answer {status} of {endpoint} cannot be landed: {error}")), unlanded
         received = Received(status, headers, body, observed_at)
         problem = self._error(Received(status, headers, json.loads(text) if body is not None else None, observed_at))
         page = Page(
@@ -273,7 +279,7 @@ class HttpClient:
         try:
             body = json.loads(content)
             if isinstance(body, dict | list):
-                return body, dump(self._redact_more(redact(body, self._secrets, self._origin)))
+                return body, dump(self._redact_more(redact(body, self._secrets, self._origin, self._own_items)))
         except (ValueError, RecursionError):
             pass
         return None, unreadable_body(content, headers.get("Content-Type", ""))
