@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from datetime import datetime, time, timedelta
+from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
-from zoneinfo import ZoneInfo
 
 from extractors.base import (
     Account,
@@ -27,6 +25,7 @@ from extractors.base import (
     Throttled,
     TokenExpired,
 )
+from extractors.pacing import Limits, Quota
 from extractors.youtube_rows import count, is_of_the_window, items_of, listed, parse
 
 if TYPE_CHECKING:
@@ -35,9 +34,8 @@ if TYPE_CHECKING:
 ROOT = "youtube/v3"
 IDS_PER_CALL, ITEMS_PER_PAGE, LARGEST_NUMBER_OF_PAGES = 50, 50, 40
 
-UNITS_PER_DAY = 10_000
-UNITS: Mapping[str, int] = {"channels": 1, "playlistItems": 1, "videos": 1}
-"""What a request of each endpoint costs, refused ones too. YouTube sends no header about it: who paces must keep the sum."""
+UNITS = Quota("units", "units", 10_000, time_zone="America/Los_Angeles")
+"""Of the whole project. Every request costs one, refused ones too, and no header tells of it: they are counted here."""
 
 USED_UP = frozenset({"quotaExceeded", "dailyLimitExceeded"})
 TOO_FAST = frozenset({"rateLimitExceeded", "userRateLimitExceeded"})
@@ -45,7 +43,6 @@ BAD_KEY = frozenset({"keyInvalid", "keyExpired", "authError", "API_KEY_INVALID"}
 FORBIDDEN = frozenset({"forbidden", "accessNotConfigured", "playlistItemsNotAccessible", "ipRefererBlocked"})
 NO_SUCH_LIST = frozenset({"playlistNotFound", "channelNotFound"})
 TAG = re.compile(r"<[^>]*>")
-PACIFIC = "America/Los_Angeles"
 
 
 class ListMissing(Refused):
@@ -60,6 +57,7 @@ class YouTubeChannels(ApiSource):
     name = "youtube"
     title = "YouTube"
     platform = "youtube"
+    limits = Limits(quotas=(UNITS,))
     documentation = "docs/sources/youtube.md"
     kinds = ("account", "post", "observation")
     token_header = "X-goog-api-key"  # noqa: S105  (the name of a header; the parameter `key` would put the key into a URL)
@@ -96,9 +94,8 @@ def classify(received: Received) -> SourceError | None:
     reasons, said = _reasons(error), str(error.get("status", ""))
     message = TAG.sub("", str(error.get("message") or "YouTube gave no reason"))[:300]
     if reasons & USED_UP:
-        return Throttled(
-            f"{message} (the units of the whole project, new at midnight Pacific)", seconds_to_reset(received.observed_at)
-        )
+        wait = UNITS.end_of_period(received.observed_at) - received.observed_at
+        return Throttled(f"{message} (the units of the whole project, new at midnight Pacific)", wait.total_seconds())
     if reasons & TOO_FAST or status == 429 or said == "RESOURCE_EXHAUSTED":
         return Throttled(message, _retry_after(received))
     if reasons & BAD_KEY or status == 401 or said == "UNAUTHENTICATED" or "api key" in message.lower():
@@ -126,13 +123,6 @@ def _retry_after(received: Received) -> float | None:
     from extractors.http import retry_after_seconds
 
     return retry_after_seconds(received)
-
-
-def seconds_to_reset(observed_at: datetime) -> float:
-    """From an instant to the next midnight in Los Angeles, when the day's units are new."""
-    here = observed_at.astimezone(ZoneInfo(PACIFIC))
-    midnight = datetime.combine(here.date() + timedelta(days=1), time(), tzinfo=here.tzinfo)
-    return midnight.timestamp() - observed_at.timestamp()
 
 
 class _Reading:

@@ -28,7 +28,7 @@ from extractors.base import (
 )
 from extractors.http import HttpClient, Received
 from extractors.redaction import dump, redact
-from extractors.youtube import YouTubeChannels, seconds_to_reset
+from extractors.youtube import YouTubeChannels
 from tests.extractors.facebook_examples import OBSERVED, RUN_DATE, parse, rows_of
 from tests.extractors.loopback import Asked, Loopback, Reply, serving
 
@@ -327,12 +327,14 @@ def test_a_known_channel_has_no_error() -> None:
     [
         (datetime(2026, 11, 2, 21, tzinfo=UTC), 11 * 3600),  # 13:00 in winter
         (datetime(2026, 7, 2, 21, tzinfo=UTC), 10 * 3600),  # 14:00 in summer
-        (datetime(2026, 11, 1, 7, 30, tzinfo=UTC), 24.5 * 3600),  # 00:30 on the day of 25 hours
+        (datetime(2026, 11, 1, 8, 30, tzinfo=UTC), 23.5 * 3600),  # 01:30 on the day of 25 hours
         (datetime(2026, 3, 8, 8, 30, tzinfo=UTC), 22.5 * 3600),  # 00:30 on the day of 23 hours
     ],
 )
 def test_units_are_new_at_midnight_pacific(observed: datetime, seconds: float) -> None:
-    assert seconds_to_reset(observed) == seconds
+    problem = YOUTUBE.classify(Received(403, {}, refusal(403, "quotaExceeded", QUOTA).body, observed))
+    assert isinstance(problem, Throttled)
+    assert problem.reset_seconds == seconds
 
 
 def test_a_used_up_quota_is_a_throttle_until_then_and_asks_nothing_more() -> None:
