@@ -279,6 +279,7 @@ class ApiSource(Source):
     """A platform with an API: collected daily, one force at a time, account by account."""
 
     platform: ClassVar[str]
+    needs_token: ClassVar[bool] = True  # False: what is asked is public; a token that the connection has is sent all the same
 
     def classify(self, received: Received) -> SourceError | None:
         """What the platform's own error body means. None: no error known here; the client then goes by the status.

@@ -149,7 +149,7 @@ def collect_force(
         raise KeyError(f"no open account on {api.platform} on {run_date}: {force_id}")
     order = Order(force_id, accounts, run_date, seeds.source_fields(api.platform, run_date))
     client = HttpClient(
-        access or credentials.access(source).for_force(force_id),
+        access or credentials.access(source).for_force(force_id, api.needs_token),
         run_date=run_date,
         classify=api.classify,
         redact_more=api.redact,
