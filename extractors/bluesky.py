@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from extractors import bluesky_rows
@@ -27,6 +28,7 @@ from extractors.base import (
     TokenExpired,
 )
 from extractors.meta_rows import post_window
+from extractors.pacing import Limits, Window, rate_limit_windows
 
 if TYPE_CHECKING:
     from extractors.http import Answer, HttpClient, Received
@@ -39,6 +41,12 @@ CLOSED = frozenset({"AccountTakedown", "AccountDeactivated", "AccountSuspended",
 BLOCKED = frozenset({"BlockedActor", "BlockedByActor", "AuthRequiredResponse", "Forbidden"})
 
 
+def windows(received: Received) -> Iterator[Window]:
+    """The one that is announced is an address's, whatever the token."""
+    for window in rate_limit_windows(received):
+        yield replace(window, counted_by="app")
+
+
 class Bluesky(ApiSource):
     """The forces' accounts on Bluesky: their followers and their posts of the last 30 days with public counts."""
 
@@ -49,6 +57,7 @@ class Bluesky(ApiSource):
     kinds = ("account", "post", "observation")
     own_items = bluesky_rows.OWN_ITEMS
     needs_token = False
+    limits = Limits(read=windows)
 
     def classify(self, received: Received) -> SourceError | None:
         return classify(received)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from requests.structures import CaseInsensitiveDict
 
 from extractors.base import (
     Access,
@@ -192,6 +193,13 @@ def test_a_throttle_waits_until_the_instant_that_the_header_names() -> None:
         error = BLUESKY.classify(Received(429, headers, {"error": "RateLimitExceeded"}, observed))
         assert isinstance(error, Throttled)
         assert error.reset_seconds is None
+
+
+def test_the_announced_limit_is_an_addresss_whatever_the_token() -> None:
+    observed = datetime.fromtimestamp(1793653504 - 90, UTC)
+    [window] = BLUESKY.limits.read(Received(200, CaseInsensitiveDict(RATE), {}, observed))
+    assert (window.limit, window.remaining, window.counted_by) == (3000, 0, "app")
+    assert window.resets_at == datetime.fromtimestamp(1793653504, UTC)
 
 
 def test_what_fails_is_a_gap_and_the_rest_goes_on() -> None:
