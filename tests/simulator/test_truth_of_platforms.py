@@ -164,8 +164,8 @@ def recount(seen: Seen, platform: str) -> dict[tuple[str, date, str], float]:
             figures[force, month, "posts_published"] = len(ids)
             for metric in ("interactions", "views"):
                 values = [value for one in ids if (value := read(seen, one, metric, WEEKLY[-1])) is not None]
-                is_had = values or (not ids and platform not in WITHOUT_VIEWS)
-                figures[force, month, metric] = sum(values) if is_had else np.nan
+                is_served = metric != "views" or platform not in WITHOUT_VIEWS
+                figures[force, month, metric] = sum(values) if values or (not ids and is_served) else np.nan
             pairs = []
             for one in ids:
                 value = read(seen, one, "interactions", WEEKLY[-1])
