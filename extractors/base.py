@@ -285,6 +285,7 @@ class ApiSource(Source):
     """A platform with an API: collected daily, one force at a time, account by account."""
 
     platform: ClassVar[str]
+    needs_token: ClassVar[bool] = True  # False: what is asked is public; a token that the connection has is sent all the same
     token_header: ClassVar[str] = AUTHORIZATION
     """The header that the token goes into; any other has it as it is, without `Bearer`. A token never goes into a URL."""
     limits: ClassVar[Limits] = Limits()

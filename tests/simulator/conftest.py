@@ -78,6 +78,11 @@ def x(simulator: SimulatorProcess) -> Asking:
 
 
 @pytest.fixture
+def bluesky(simulator: SimulatorProcess) -> Asking:
+    return fresh(simulator, "bluesky")
+
+
+@pytest.fixture
 def youtube(simulator: SimulatorProcess) -> Asking:
     return fresh(simulator, "youtube")
 
