@@ -13,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from include.simulator.bluesky import BlueskyAppView
+from include.simulator.bluesky_world import BlueskyWorld
 from include.simulator.clock import Clock
 from include.simulator.defects import Defect
 from include.simulator.facebook import FacebookPages
@@ -37,7 +39,8 @@ def _bearer(request: Request) -> str | None:
 def _question(request: Request, platform: str) -> Question:
     path = request.scope["raw_path"].decode("ascii")[len(platform) + 1 :]  # undecoded: a %2F in it is part of a name
     root = f"http://{request.headers['host']}/{platform}"
-    return Question(path, dict(request.query_params), _bearer(request), root, request.headers.get("user-agent", ""))
+    query, pairs = dict(request.query_params), tuple(request.query_params.multi_items())
+    return Question(path, query, _bearer(request), root, request.headers.get("user-agent", ""), pairs)
 
 
 def create_services(seed: int, register: Register, secret: str, clock: Clock) -> tuple[Service, ...]:
@@ -46,6 +49,7 @@ def create_services(seed: int, register: Register, secret: str, clock: Clock) ->
         FacebookPages(World(seed, register), secret, clock),
         InstagramAccounts(InstagramWorld(seed, register), secret, clock),
         XTimelines(XWorld(seed, register), secret, clock),
+        BlueskyAppView(BlueskyWorld(seed, register), secret, clock),
         WikimediaPageviews(seed, secret, clock),
         MastodonInstances(seed, secret, clock),
     )
