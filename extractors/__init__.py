@@ -10,6 +10,7 @@ from extractors.instagram import Instagram
 from extractors.signals_mastodon import MastodonActivity
 from extractors.signals_wikimedia import WikimediaViews
 from extractors.survey import Seeds, SurveyExports
+from extractors.threads import Threads
 from extractors.x import XPosts
 from extractors.youtube import YouTubeChannels
 
@@ -32,6 +33,7 @@ SOURCES: tuple[Source, ...] = (
     XPosts(),
     Bluesky(),
     YouTubeChannels(),
+    Threads(),
     SurveyExports(pseudonym=_pseudonym, seeds=_seeds),
     FediverseUsers(),
     WikimediaViews(),

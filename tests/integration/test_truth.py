@@ -102,10 +102,11 @@ LACKING = {
     "x": {"shares", "reach_unique"},
     "bluesky": {"shares", "reach_unique", "views"},
     "youtube": {"shares", "reposts", "quotes", "saves", "reach_unique"},
+    "threads": {"saves", "reach_unique"},
 }
 """Numbers that a platform does not have."""
 
-FEWEST_POSTS = {"youtube": 1_000}
+FEWEST_POSTS = {"youtube": 1_000, "threads": 1_000}
 """Seen in fourteen weeks; of the others more than 3,000."""
 
 
