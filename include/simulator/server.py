@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 from collections import Counter
@@ -53,12 +54,14 @@ def create_services(seed: int, register: Register, secret: str, clock: Clock) ->
 def create_app(seed: int, register: Register, secret: str, clock: Clock | None = None) -> Starlette:
     """The whole simulator as one application.
 
-    `/<platform>/...` speaks the platform's contract. `PUT /_control/clock {"now": iso}`, `PUT /_control/defects [...]` and
-    `GET /_control/requests` want the control key in the header x-simulator-key.
+    `/<platform>/...` speaks the platform's contract. `PUT /_control/clock {"now": iso}`, `PUT /_control/defects [...]`,
+    `PUT /_control/limits {"latency_seconds": 0.05, "calls": {"x": 20}}` and `GET /_control/requests` want the control key in the
+    header x-simulator-key.
     """
     clock = clock or Clock()
     services = create_services(seed, register, secret, clock)
     key = control_key(secret)
+    pace = {"latency_seconds": 0.0}
 
     def reply(status: int, content: bytes, media_type: str, headers: dict[str, str] | None = None) -> Response:
         return Response(content, status, {**(headers or {}), "date": clock.date_header, "x-simulated": "true"}, media_type)
@@ -68,6 +71,8 @@ def create_app(seed: int, register: Register, secret: str, clock: Clock | None =
 
     def ask(service: Service) -> Callable[[Request], Awaitable[Response]]:
         async def handle(request: Request) -> Response:
+            if pace["latency_seconds"]:
+                await asyncio.sleep(pace["latency_seconds"])
             answer = service.answer(_question(request, service.platform))
             is_text = isinstance(answer.body, str)
             content = (answer.body if is_text else json.dumps(answer.body, separators=(",", ":"))).encode()
@@ -85,6 +90,7 @@ def create_app(seed: int, register: Register, secret: str, clock: Clock | None =
                 "total": service.by_endpoint.total(),
                 "by_endpoint": service.by_endpoint,
                 "by_force": service.by_force,
+                "refused": service.refused,
             }
             for service in services
         }
@@ -103,6 +109,12 @@ def create_app(seed: int, register: Register, secret: str, clock: Clock | None =
                 for service in services:
                     service.plant(defects)
                 return reply_json(200, {"planted": len(defects)})
+            if (request.method, what) == ("PUT", "limits"):
+                wanted = await request.json()
+                pace["latency_seconds"] = float(wanted["latency_seconds"])
+                for service in services:
+                    service.allow(wanted["calls"].get(service.platform))
+                return reply_json(200, wanted)
         except (ValueError, KeyError, TypeError) as error:
             return reply_json(400, {"error": f"{type(error).__name__}: {error}"})
         if (request.method, what) == ("GET", "requests"):
