@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from extractors.base import Source
+from extractors.bluesky import Bluesky
 from extractors.facebook import FacebookPages
 from extractors.fediverse import FediverseUsers
 from extractors.instagram import Instagram
@@ -28,6 +29,7 @@ SOURCES: tuple[Source, ...] = (
     FacebookPages(),
     Instagram(),
     XPosts(),
+    Bluesky(),
     SurveyExports(pseudonym=_pseudonym, seeds=_seeds),
     FediverseUsers(),
     WikimediaViews(),

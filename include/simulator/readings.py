@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from include.simulator.bluesky_world import BlueskyPost, BlueskyWorld
 from include.simulator.defects import Losses
 from include.simulator.insights import POST_METRICS
 from include.simulator.instagram_insights import IMPRESSIONS_END, REPOSTS_BEGIN
@@ -20,6 +21,7 @@ INTERACTIONS: dict[str, tuple[str, ...]] = {
     "facebook": ("reactions", "comments", "shares"),
     "instagram": ("reactions", "comments", "shares", "reposts"),
     "x": ("reactions", "comments", "reposts", "quotes"),
+    "bluesky": ("reactions", "comments", "reposts", "quotes"),
 }
 """What counts as an interaction: reactions, comments and sharing in every form. Saves are none."""
 
@@ -112,6 +114,21 @@ def x_reading(post: XPost, instant: int, lost: Losses, spoilt: frozenset[str]) -
     )
 
 
+def bluesky_reading(post: BlueskyPost, instant: int, lost: Losses, spoilt: frozenset[str]) -> Reading:
+    """Everything is public and comes with the list. There are no views; a repost has no numbers of its own."""
+    counts = post.at(instant)
+    values = {
+        "reactions": ("likeCount", counts.likes),
+        "comments": ("replyCount", counts.replies),
+        "reposts": ("repostCount", counts.reposts),
+        "quotes": ("quoteCount", counts.quotes),
+        "saves": ("bookmarkCount", counts.bookmarks),
+    }
+    return _reading(
+        INTERACTIONS["bluesky"], {metric: None if name in spoilt else value for metric, (name, value) in values.items()}
+    )
+
+
 @dataclass(frozen=True)
 class SocialPlatform:
     """How the world of a platform is made, and how its posts are read."""
@@ -119,6 +136,7 @@ class SocialPlatform:
     name: str
     world: Callable[[int, Register], Timeline[Any]]
     read: Callable[[Any, int, Losses, frozenset[str]], Reading]
+    has_views: bool = True
 
 
 PLATFORMS: dict[str, SocialPlatform] = {
@@ -127,5 +145,6 @@ PLATFORMS: dict[str, SocialPlatform] = {
         SocialPlatform("facebook", World, facebook_reading),
         SocialPlatform("instagram", InstagramWorld, instagram_reading),
         SocialPlatform("x", XWorld, x_reading),
+        SocialPlatform("bluesky", BlueskyWorld, bluesky_reading, has_views=False),
     )
 }

@@ -83,7 +83,7 @@ def test_what_is_no_loss_of_the_platform_is_not_called_one(
 
 def test_the_run_is_red_by_the_vanished_name() -> None:
     report = RunReport("facebook", RUN_DATE, vanished_fields={"facebook account fan_count": "reported for 43 accounts before"})
-    with pytest.raises(RunNotClean, match="vanished field facebook account fan_count .reported for 43 accounts before"):
+    with pytest.raises(RunNotClean, match="vanished field facebook account fan_count"):
         require_clean(report)
     assert RunReport.from_dict(report.to_dict()) == report
 
