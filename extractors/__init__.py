@@ -11,6 +11,7 @@ from extractors.signals_mastodon import MastodonActivity
 from extractors.signals_wikimedia import WikimediaViews
 from extractors.survey import Seeds, SurveyExports
 from extractors.x import XPosts
+from extractors.youtube import YouTubeChannels
 
 
 def _pseudonym(value: str) -> str:
@@ -30,6 +31,7 @@ SOURCES: tuple[Source, ...] = (
     Instagram(),
     XPosts(),
     Bluesky(),
+    YouTubeChannels(),
     SurveyExports(pseudonym=_pseudonym, seeds=_seeds),
     FediverseUsers(),
     WikimediaViews(),

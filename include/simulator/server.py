@@ -30,9 +30,13 @@ from include.simulator.wikimedia import WikimediaPageviews
 from include.simulator.world import World
 from include.simulator.x import XTimelines
 from include.simulator.x_world import XWorld
+from include.simulator.youtube import YouTubeData
+from include.simulator.youtube_world import YouTubeWorld
 
 
-def _bearer(request: Request) -> str | None:
+def _token(request: Request, platform: str) -> str | None:
+    if platform == YouTubeData.platform:  # a key of an API, in either of its two places
+        return request.headers.get("x-goog-api-key") or request.query_params.get("key")
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token if scheme.lower() == "bearer" else request.query_params.get("access_token")
 
@@ -41,7 +45,7 @@ def _question(request: Request, platform: str) -> Question:
     path = request.scope["raw_path"].decode("ascii")[len(platform) + 1 :]  # undecoded: a %2F in it is part of a name
     root = f"http://{request.headers['host']}/{platform}"
     query, pairs = dict(request.query_params), tuple(request.query_params.multi_items())
-    return Question(path, query, _bearer(request), root, request.headers.get("user-agent", ""), pairs)
+    return Question(path, query, _token(request, platform), root, request.headers.get("user-agent", ""), pairs)
 
 
 def create_services(seed: int, register: Register, secret: str, clock: Clock) -> tuple[Service, ...]:
@@ -51,6 +55,7 @@ def create_services(seed: int, register: Register, secret: str, clock: Clock) ->
         InstagramAccounts(InstagramWorld(seed, register), secret, clock),
         XTimelines(XWorld(seed, register), secret, clock),
         BlueskyAppView(BlueskyWorld(seed, register), secret, clock),
+        YouTubeData(YouTubeWorld(seed, register), secret, clock),
         WikimediaPageviews(seed, secret, clock),
         MastodonInstances(seed, secret, clock),
     )
