@@ -274,6 +274,7 @@ def _fetch_accounts(
             classify=source.classify,
             redact_more=source.redact,
             own_items=source.own_items,
+            token_header=source.token_header,
             pacer=pacer,
             reset_limit_seconds=longest_wait_seconds(),
         )

@@ -17,6 +17,7 @@ from include.simulator.timeline import Timeline
 from include.simulator.times import london_date
 from include.simulator.world import Post, World
 from include.simulator.x_world import XPost, XWorld
+from include.simulator.youtube_world import Video, YouTubeWorld
 
 INTERACTIONS: dict[str, tuple[str, ...]] = {
     "facebook": ("reactions", "comments", "shares"),
@@ -24,6 +25,7 @@ INTERACTIONS: dict[str, tuple[str, ...]] = {
     "x": ("reactions", "comments", "reposts", "quotes"),
     "bluesky": ("reactions", "comments", "reposts", "quotes"),
     "mastodon": ("reactions", "comments", "reposts"),
+    "youtube": ("reactions", "comments"),
 }
 """What counts as an interaction: reactions, comments and sharing in every form. Saves are none."""
 
@@ -143,6 +145,23 @@ def mastodon_reading(post: Status, instant: int, lost: Losses, spoilt: frozenset
     return _reading(INTERACTIONS["mastodon"], known)
 
 
+def youtube_reading(post: Video, instant: int, lost: Losses, spoilt: frozenset[str]) -> Reading:
+    """Everything is public and comes with the video. There are no shares, and views are not split into organic and paid."""
+    counts, unknown = post.at(instant), spoilt | lost.hidden
+
+    def get(name: str, value: int) -> int | None:
+        return None if lost.post_insights or name in unknown else value
+
+    return _reading(
+        INTERACTIONS["youtube"],
+        {
+            "reactions": get("likeCount", counts.likes),
+            "comments": get("commentCount", counts.comments),
+            "views": get("viewCount", counts.views),
+        },
+    )
+
+
 @dataclass(frozen=True)
 class SocialPlatform:
     """How the world of a platform is made, and how its posts are read."""
@@ -161,5 +180,6 @@ PLATFORMS: dict[str, SocialPlatform] = {
         SocialPlatform("x", XWorld, x_reading),
         SocialPlatform("bluesky", BlueskyWorld, bluesky_reading, has_views=False),
         SocialPlatform("mastodon", MastodonWorld, mastodon_reading, has_views=False),
+        SocialPlatform("youtube", YouTubeWorld, youtube_reading),
     )
 }

@@ -23,6 +23,7 @@ DAG_IDS = {
     "ingest_signals_wikimedia",
     "ingest_survey",
     "ingest_x",
+    "ingest_youtube",
     "reprocess",
 }
 IMPACT = {"impact:critical", "impact:high", "impact:medium", "impact:low"}
