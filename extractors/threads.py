@@ -11,7 +11,20 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from extractors.base import ApiSource, Drop, Gap, NoAnswer, Order, Outage, Page, PermissionMissing, Row, RowBatch, SourceError
+from extractors.base import (
+    ApiSource,
+    Drop,
+    Gap,
+    NoAnswer,
+    Order,
+    Outage,
+    Page,
+    PermissionMissing,
+    RetiredMetric,
+    Row,
+    RowBatch,
+    SourceError,
+)
 from extractors.meta import classify
 from extractors.meta_reading import INSIGHT_DAYS, MetaReading
 from extractors.meta_rows import day_of_meta, is_before_window, is_empty_list
@@ -24,6 +37,9 @@ if TYPE_CHECKING:
 POST_FIELDS = "id,text,timestamp,permalink,media_type,media_product_type"
 FIRST_SECOND = 1_712_991_600
 """2024-04-13: there are no insights of accounts from before, and no `since` may be earlier."""
+
+PROFILE = "profile"
+"""What a hole is called where the account's names did not come."""
 
 MEDIA_ID = re.compile(r"\d+")
 
@@ -73,12 +89,14 @@ class _Reading(MetaReading):
         return None if is_before_window(item.get("timestamp"), self.order.run_date) else post_id
 
     def snapshot(self) -> Iterator[Page | Gap]:
-        """The profile. It has no numbers: those of the account are insights, and a profile that is refused loses none."""
+        """The profile. It has no numbers: those of the account are insights. One that is refused is a hole of its own."""
+        path, parameters = f"{self.version}/{self.account_id}", {"fields": self.account_fields}
         try:
-            yield from self.ask("account", f"{self.version}/{self.account_id}", {"fields": self.account_fields}, "account", ())
-        except (Outage, PermissionMissing) as error:
+            yield from self.ask("account", path, parameters, "account", (PROFILE,))
+        except (Outage, PermissionMissing, RetiredMetric) as error:
             if isinstance(error, NoAnswer):
                 raise
+            yield from self.gaps("account", [PROFILE], error)
 
     def post_insights(self) -> Iterator[Page | Gap]:
         """Post by post: Threads takes no list of ids."""

@@ -54,7 +54,7 @@ def parse(page: Page) -> Iterator[Row | Drop | Gap]:
     body = json.loads(page.body)
     names = subjects_of(page)
     if page.endpoint == "account":
-        yield from meta_rows.account(page, body, _profile(body))
+        yield from _account(page, body)
     elif page.endpoint == "threads":
         yield from _posts(page, body)
     elif page.endpoint == "account_insights":
@@ -65,9 +65,20 @@ def parse(page: Page) -> Iterator[Row | Drop | Gap]:
         yield from meta_rows.insights(page, "post", post_id, body, names, EMPTY, f"post_insights of {post_id}")
 
 
-def _profile(body: Any) -> str | None:
-    name = body.get("username") if isinstance(body, dict) else None
-    return f"https://www.threads.net/@{name}" if isinstance(name, str) and USERNAME.fullmatch(name) else None
+def _account(page: Page, body: Any) -> Iterator[Row | Gap]:
+    if not isinstance(body, dict) or "id" not in body:
+        for name in subjects_of(page):
+            yield Gap(page.account_id, name, "not_reported", "the answer came without the account", None, "account")
+        return
+    username = body.get("username")
+    is_name = isinstance(username, str) and USERNAME.fullmatch(username)
+    values = {
+        "account_id": body["id"],
+        "handle": username,
+        "display_name": body.get("name"),
+        "url": f"https://www.threads.net/@{username}" if is_name else None,
+    }
+    yield Row("account", values | meta_rows.other_account(page, body["id"]), f"account {page.account_id}")
 
 
 def _posts(page: Page, body: Any) -> Iterator[Row | Drop | Gap]:

@@ -151,6 +151,9 @@ def test_a_profile_is_an_account() -> None:
     assert rows_of(parse(landed("account", PROFILE), THREADS), "account") == [
         {"account_id": USER, "handle": "sim.gwent", "display_name": "Gwent Police", "url": url}
     ]
+    assert gaps_of(parse(landed("account", {}, ("profile",)), THREADS)) == [("profile", "not_reported", None, "account")]
+    other = rows_of(parse(landed("account", {**PROFILE, "id": "99"}), THREADS), "account")
+    assert "other_account" in other[0]["_defect"]
 
 
 def test_views_are_of_days_and_followers_of_now() -> None:
@@ -293,9 +296,9 @@ def test_what_concerns_the_whole_account_ends_it(reply: Reply, cause: str) -> No
     assert {one.path for one in server.asked} == {f"/v1.0/{USER}"}
 
 
-def test_a_profile_that_is_refused_loses_no_number() -> None:
+def test_a_profile_that_is_refused_is_a_hole_and_loses_no_number() -> None:
     items, _ = fetch(Api(profile=lambda _: error(10, "(#10) Permission denied", 403)))
-    assert gaps_of(items) == []
+    assert gaps_of(items) == [("profile", "permission", None, "account")]
     assert {page.endpoint for page in items if isinstance(page, Page)} == {
         "account",
         "threads",
