@@ -27,7 +27,7 @@ def _seeds() -> Seeds:
 SOURCES: tuple[Source, ...] = (
     FacebookPages(),
     Instagram(),
-    XPosts(),
+    XPosts(pseudonym=_pseudonym),
     SurveyExports(pseudonym=_pseudonym, seeds=_seeds),
     FediverseUsers(),
     WikimediaViews(),

@@ -95,6 +95,21 @@ RECORD_KINDS: dict[str, Kind] = {
             ),
             ("platform", "object_type", "object_id", "source_field", "period", "breakdown", "breakdown_value", "metric_date"),
         ),
+        # one public contact, either way; decided before landing (extractors/contacts.py): no text, no author
+        Kind(
+            "message",
+            (
+                ("account_id", TEXT),
+                ("message_key", TEXT),
+                ("reply_to_key", TEXT),
+                ("direction", TEXT),  # inbound, outbound
+                ("created_at", TIMESTAMP),
+                ("is_automatic", FLAG),  # of answers
+                ("wants_answer", FLAG),  # of what the public says
+                ("rule_version", COUNT),
+            ),
+            ("platform", "account_id", "message_key"),
+        ),
         Kind(
             "survey_answer",
             (

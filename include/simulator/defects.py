@@ -11,6 +11,7 @@ KINDS: dict[str, str] = {
     "followers_not_reported": "the follower fields are absent from the snapshot",
     "insights_permission_lost": "insights answer 200 with an empty list",
     "posts_permission_lost": "the list of posts is refused: #10, on X 403 client-forbidden",
+    "messages_permission_lost": "what the public says is refused: X's mentions 403 client-forbidden",
     "token_expired": "every request is refused: 190, subcode 463, on X 401",
     "throttle": "the next detail.count requests (2) are refused. Meta: detail.code (32 or 80001, on Instagram 80002 or 4) with "
     "detail.status (400 or 403) and detail.regain_minutes (0). X: 429 until detail.regain_minutes, body by detail.form (v2 or v1)",
@@ -43,8 +44,9 @@ KIND_PLATFORMS: dict[str, tuple[str, ...]] = {
     "edited_post": ("x",),
     "credits_depleted": ("x",),
     "activity_disabled": ("mastodon",),
+    "messages_permission_lost": ("x",),
 }
-ENDPOINTS = ("snapshot", "published_posts", "post_insights", "page_insights", "me_accounts")
+ENDPOINTS = ("snapshot", "published_posts", "post_insights", "page_insights", "me_accounts", "mentions")
 """The parts that requests play, by Facebook's names everywhere: `published_posts` is Instagram's media and X's timeline too."""
 
 EVERYONE = "*"
