@@ -16,6 +16,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from extractors.pacing import Limits
+from extractors.redaction import OWN_ITEMS
+
 if TYPE_CHECKING:
     from extractors.http import HttpClient, Received
 
@@ -43,6 +46,7 @@ class Access:
 
     base_url: str
     token: Secret | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)  # one's own, by the name of the quota (extractors/pacing.py)
 
 
 @dataclass(frozen=True)
@@ -256,6 +260,9 @@ class Source(ABC):
     platform: ClassVar[str | None] = None
     documentation: ClassVar[str]  # docs/sources/<file>.md
     kinds: ClassVar[tuple[str, ...]]  # record kinds it produces
+    own_items: ClassVar[tuple[str, ...]] = OWN_ITEMS
+    """Where own items stand in its answers, as names from the answer down (`items`, `items.snippet`): only their words are landed.
+    Every step of a way is named. An answer whose list stands elsewhere is an error, not an empty list."""
 
     def redact(self, body: Any) -> Any:
         """Takes out what must not be landed and only the source's own shape tells. body: decoded JSON, redacted as all are."""
@@ -274,6 +281,8 @@ class ApiSource(Source):
     """A platform with an API: collected daily, one force at a time, account by account."""
 
     platform: ClassVar[str]
+    limits: ClassVar[Limits] = Limits()
+    """How the platform counts calls: what its answers announce is kept to, what they do not is counted (extractors/pacing.py)."""
 
     def classify(self, received: Received) -> SourceError | None:
         """What the platform's own error body means. None: no error known here; the client then goes by the status.

@@ -1,10 +1,11 @@
 """What is taken out of an answer before anything is written: secrets and people. Fixed, and versioned.
 
 JSON is redacted by its structure, and what is kept is named, not what is taken out. Words are kept of *own items* only: the
-answer itself, the items of its `data`, and entries under an id that was asked for. Below an own item there are only numbers,
-flags, metrics and plain members: an object with words of its own (a name, a message, a title) is a person or quotes one, and goes
-whole, under whatever name it comes; of a list on another object (`{"data": […]}`: comments, who reacted) only metrics and counts
-stay. A body that is not JSON is never kept as text: nobody knows what stands in it.
+answer itself (or each item of one that is a list), what stands where the source says so (`Source.own_items`, `data` unless it
+says otherwise), and entries under an id that was asked for. Below an own item there are only numbers, flags, metrics and plain
+members: an object with words of its own (a name, a message, a title) is a person or quotes one, and goes whole, under whatever
+name it comes; of a list on another object (`{"data": […]}`: comments, who reacted) only metrics and counts stay. A body that is
+not JSON is never kept as text: nobody knows what stands in it.
 """
 
 from __future__ import annotations
@@ -64,6 +65,9 @@ WORDS = frozenset(
 NUMBERS_OF = ("values", "total_value")
 """What a metric has beside its name."""
 
+OWN_ITEMS = ("data",)
+"""Where own items stand, unless a source says otherwise: names of members from the answer down, joined by dots, lists left out."""
+
 OWN_ID = re.compile(r"\d+(_\d+)?")
 ERRORS = ("error", "errors")
 
@@ -75,6 +79,10 @@ VOLATILE = frozenset({"fbtrace_id"})
 """Random in each answer: kept, it would give the same answer another hash each time."""
 
 SECRET_PARAMETER = re.compile(r"(?<=[?&#;])([\w\-]+)=[^&#;\s\"'<>]*&?")
+
+
+class UndeclaredList(Exception):
+    """An answer whose only list would be emptied, because the source does not say that own items stand there."""
 
 
 def is_secret_name(name: str) -> bool:
@@ -107,9 +115,12 @@ def _encoded(sign: str) -> str:
     return "".join(f"%(?:25)*(?i:{byte:02x})" for byte in sign.encode("utf-8", "surrogatepass"))
 
 
-def redact(value: Any, secrets: tuple[str, ...] = (), own_origin: str = "") -> Any:
-    """A decoded JSON answer without secrets and people. Shape: as given, with members left out and lists of people empty."""
-    return _without_secrets(_answer(value), secrets, own_origin)
+def redact(value: Any, secrets: tuple[str, ...] = (), own_origin: str = "", own_items: tuple[str, ...] = OWN_ITEMS) -> Any:
+    """A decoded JSON answer without secrets and people. Shape: as given, with members left out and lists of people empty.
+
+    own_items: as `Source.own_items`. Raises UndeclaredList, naming the list, rather than emptying what the answer is about.
+    """
+    return _without_secrets(_answer(value, frozenset(own_items)), secrets, own_origin)
 
 
 def _without_secrets(value: Any, secrets: tuple[str, ...], own_origin: str) -> Any:
@@ -129,28 +140,43 @@ def _without_secrets(value: Any, secrets: tuple[str, ...], own_origin: str) -> A
 # --- people ---
 
 
-def _answer(value: Any) -> Any:
+def _answer(value: Any, own_items: frozenset[str]) -> Any:
     """A whole answer: which of its parts are own items."""
     if isinstance(value, list):
-        return [_own(item) for item in value]
+        return [_own(item, own_items) for item in value]
     if not isinstance(value, dict):
         return value
-    kept = {}
+    kept, emptied = {}, ""
     for name, item in value.items():
         if name in ERRORS:
             kept[name] = item
-        elif name == "data" or OWN_ID.fullmatch(name):
-            kept[name] = [_own(each) for each in item] if isinstance(item, list) else _own(item)
+        elif name in own_items or OWN_ID.fullmatch(name):
+            kept[name] = _own_or_each(item, own_items, name)
         elif name not in PEOPLE:
             kept[name] = _below(name, item)
+            if isinstance(item, list) and name not in LISTS_OF_PEOPLE and len(kept[name]) < len(item):
+                emptied = emptied or name
+    if emptied and own_items.isdisjoint(value) and not any(name in value for name in ("id", *ERRORS)):
+        raise UndeclaredList(f"the list {emptied!r} is no place of own items: name it in the source's own_items")
     return kept
 
 
-def _own(item: Any) -> Any:
-    """An own item: its plain members, and what of the others is nobody's."""
+def _own_or_each(value: Any, own_items: frozenset[str], path: str) -> Any:
+    return [_own(each, own_items, path) for each in value] if isinstance(value, list) else _own(value, own_items, path)
+
+
+def _own(item: Any, own_items: frozenset[str] = frozenset(), path: str = "") -> Any:
+    """An own item: its plain members, what of the others is nobody's, and own items within it."""
     if not isinstance(item, dict):
         return _below("", item)
-    return {name: _below(name, member) for name, member in item.items() if name not in PEOPLE}
+    kept = {}
+    for name, member in item.items():
+        place = f"{path}.{name}" if path else name
+        if path and place in own_items:
+            kept[name] = _own_or_each(member, own_items, place)
+        elif name not in PEOPLE:
+            kept[name] = _below(name, member)
+    return kept
 
 
 def _below(name: str, value: Any) -> Any:

@@ -90,6 +90,10 @@ class Registry:
     def platforms(self) -> tuple[str, ...]:
         return tuple(row["platform"] for row in self.tables["platforms"])
 
+    def is_uploaded(self, platform: str | None) -> bool:
+        """Whether people upload a platform's figures, because its API is closed to forces."""
+        return any(row["platform"] == platform and row["collected_by"] == "upload" for row in self.tables["platforms"])
+
     def open_accounts(self, platform: str, on: date) -> tuple[Account, ...]:
         """Accounts open on a date, in the order of the register."""
         return tuple(
@@ -200,7 +204,7 @@ TABLES = (
 REQUIRED: dict[str, tuple[str, ...]] = {
     "forces": ("force_id", "official_name", "pfa_code", "region", "country", "per_head_is_meaningful"),
     "force_population": ("force_id", "year", "population_all_ages", "population_16_plus"),
-    "platforms": ("platform", "platform_name", "day_tz", "reporting_lag_hours", "list_window_days"),
+    "platforms": ("platform", "platform_name", "day_tz", "reporting_lag_hours", "list_window_days", "collected_by"),
     "accounts": ("platform", "account_id", "force_id", "handle", "valid_from", "status", "is_simulated"),
     "metrics": ("metric", "metric_version", "metric_name", "definition", "formula", "unit", "direction", "grains", "additivity"),
     "platform_metric_map": ("platform", "object_type", "source_field", "period", "valid_from", "preferred"),
@@ -252,6 +256,7 @@ REFERENCES: tuple[tuple[str, str, str, str], ...] = (
 )
 """(table, column, other table, other column). An empty cell refers to nothing."""
 
+COLLECTED_BY = ("api", "upload")
 ACCOUNT_STATUSES = ("open", "closed", "merged", "renamed")
 
 
@@ -379,6 +384,9 @@ def load(folder: Path = SEEDS) -> Registry:
             if residents is not None and residents <= 0:
                 reader.problem("force_population", row["_line"], f"{column} {residents} is not a number of residents")
     for row in tables["platforms"]:
+        if row["collected_by"] and row["collected_by"] not in COLLECTED_BY:
+            problem = f"collected_by {row['collected_by']!r} is none of {', '.join(COLLECTED_BY)}"
+            reader.problem("platforms", row["_line"], problem)
         for column in ("list_window_days", "day_window_days"):
             days = reader.convert("platforms", row, column, int) if row.get(column) else None
             if days is not None and days <= 0:

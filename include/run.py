@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -19,15 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from extractors import SOURCES
-from extractors.base import ApiSource, SignalSource, SourceError
+from extractors.base import ApiSource, SignalSource
 from include import airflow_home, registry
+from include.history import collect_history
 from include.screen import Screen, Stage, chatter_to
 from include.settings import DEFAULT_AS_OF, DEFAULT_WORLD_SEED, HISTORY_WEEKS, PROJECT_ROOT, Home, history_dates, run_instant
 from include.simulator.defects import default_defects
 from include.simulator.process import SimulatorProcess
-
-FORCES_AT_ONCE = 4
-"""Most of a force's time is waiting for the platform."""
 
 SURVEY_RESPONDENTS = 27_312
 RETRY_SECONDS = "1"
@@ -109,56 +107,6 @@ def simulated_connections(simulator: SimulatorProcess) -> dict[str, str]:
     served |= {each.name: each.name.removeprefix("signals_") for each in SOURCES if isinstance(each, SignalSource)}
     connections = {f"AIRFLOW_CONN_{name.upper()}": simulator.connection_json(service) for name, service in served.items()}
     return connections | {"INSIGHT_CONTACT": "https://simulated.example"}
-
-
-def collect_history(simulator: SimulatorProcess, run_dates: list[date], home: Home, screen: Screen) -> None:
-    """Plan, collect and validate every platform on each run date, with the simulator's clock at the run's instant.
-
-    The platforms of a date are collected at the same time; they are validated one after the other while the next date is collected.
-    """
-    platforms = [source for source in SOURCES if isinstance(source, ApiSource)]
-    seeds = registry.current()
-    total = sum(len(seeds.forces_with_accounts(each.platform, day)) for each in platforms for day in run_dates)
-    titles = ", ".join(each.title for each in platforms)
-    with (
-        screen.stage(f"History of {titles}: {len(run_dates)} weekly run dates", total, "forces") as stage,
-        ThreadPoolExecutor(1) as validator,
-    ):
-        validations = []
-        for run_date in run_dates:
-            simulator.set_clock(run_instant(run_date))
-            _collect_forces(platforms, run_date, home, stage)
-            validations.append(validator.submit(_validate, platforms, run_date, home, stage))
-        for each in validations:
-            each.result()
-
-
-def _collect_forces(platforms: list[ApiSource], run_date: date, home: Home, stage: Stage) -> None:
-    """A force that fails is in the ledger with its cause, and in the run's report; the others go on."""
-    from include.collect import collect_force, plan
-
-    with ThreadPoolExecutor(FORCES_AT_ONCE) as pool:
-        waiting = [
-            pool.submit(collect_force, source.name, force_id, run_date, home)
-            for source in platforms
-            for force_id in plan(source.name, run_date, home=home)
-        ]
-        for each in as_completed(waiting):
-            try:
-                rows = sum(each.result().rows.values())
-            except SourceError:
-                rows = 0
-            stage.advance(rows, str(run_date))
-
-
-def _validate(platforms: list[ApiSource], run_date: date, home: Home, stage: Stage) -> None:
-    from include.validation import validate_run
-
-    reports = [validate_run(source.name, run_date, home=home) for source in platforms]
-    accepted, quarantined = sum(each.accepted for each in reports), sum(sum(each.quarantined.values()) for each in reports)
-    what = [each for report in reports for each in report.failed]
-    failed = "".join(f", {each if len(each) <= 60 else each[:59] + '…'}" for each in what)
-    stage.note(f"{run_date}: {accepted:,} rows accepted, {quarantined:,} quarantined{failed}")
 
 
 def run_dags(as_of: date, home: Home, screen: Screen) -> list[DagRun]:

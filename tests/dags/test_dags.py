@@ -21,6 +21,7 @@ DAG_IDS = {
     "ingest_signals_wikimedia",
     "ingest_survey",
     "ingest_x",
+    "reprocess",
 }
 IMPACT = {"impact:critical", "impact:high", "impact:medium", "impact:low"}
 HEAVY = {"requests", "duckdb", "pandas", "pyarrow", "great_expectations", "dbt", "numpy", "scipy"}
@@ -147,6 +148,7 @@ def test_there_are_dag_files() -> None:
         "ingest_files.py",
         "ingest_platforms.py",
         "ingest_signals.py",
+        "reprocess.py",
     ]
 
 

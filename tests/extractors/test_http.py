@@ -125,6 +125,16 @@ def test_html_never_reaches_a_page() -> None:
     assert '"length":39' in answer.pages[0].body
 
 
+def test_a_list_that_the_source_does_not_declare_is_refused_by_name_and_not_emptied() -> None:
+    body = {"items": [{"id": "1", "title": "Own"}]}
+    answer, asked, _ = ask(lambda _: body)
+    assert isinstance(answer.error, Refused)
+    assert "'items'" in str(answer.error)
+    assert (len(asked), answer.pages) == (1, ()), "asked once, nothing landed"
+    answer, _, _ = ask(lambda _: body, own_items=("items",))
+    assert answer.pages[0].body == '{"items":[{"id":"1","title":"Own"}]}'
+
+
 def test_an_unreachable_host_is_no_answer() -> None:
     with serving(lambda _: {}) as server:
         gone = server.base_url

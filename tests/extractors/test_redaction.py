@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extractors.redaction import dump, redact, redact_text, redact_url, unreadable_body
+from extractors.redaction import UndeclaredList, dump, redact, redact_text, redact_url, unreadable_body
 
 TOKEN = "EAAplantedTokenThatMustNeverBeSeen0123456789"
 
@@ -172,3 +172,38 @@ def test_no_shape_of_json_lets_the_token_through(value: Any, token: str) -> None
     redacted = redact(planted, (token,))
     assert token not in dump(redacted)
     assert redact(redacted, (token,)) == redacted, "redacting again changes nothing"
+
+
+SNIPPET = {"title": "Road closed", "tags": ["x"]}
+ITEMS = {"kind": "list", "items": [{"id": "v1", "snippet": SNIPPET, "owner": PERSON, "quoted": PERSON}]}
+
+
+def test_own_items_stand_where_the_source_says() -> None:
+    """Words of the ways that are named, and of nothing else; every step of a way is named."""
+    [item] = redact(ITEMS, own_items=("items", "items.snippet"))["items"]
+    assert item == {"id": "v1", "snippet": {"title": "Road closed"}, "quoted": {}}
+    assert redact(ITEMS, own_items=("items",))["items"] == [{"id": "v1", "snippet": {}, "quoted": {}}]
+    feed = {"feed": [{"post": {"record": {"text": "Own"}, "author": PERSON}, "reason": {"by": PERSON}}], "cursor": "c"}
+    [item] = redact(feed, own_items=("feed", "feed.post", "feed.post.record"))["feed"]
+    assert item == {"post": {"record": {"text": "Own"}}, "reason": {"by": {}}}
+
+
+@pytest.mark.parametrize("body", [{"items": [{"id": "1", "title": "Own"}]}, {"nextPageToken": "a", "items": [PERSON, PERSON]}])
+def test_a_list_that_nobody_declared_is_not_emptied_silently(body: Any) -> None:
+    with pytest.raises(UndeclaredList, match=r"'items'.*own_items"):
+        redact(body)
+    assert redact(body, own_items=("items",))["items"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"id": "1", "name": "Gwent Police", "viewers": [PERSON]},  # the answer itself is the own item
+        {"data": [], "viewers": [PERSON]},
+        {"comments": [PERSON]},
+        {"error": {"message": "no"}, "violations": [PERSON]},
+        {"items": []},
+    ],
+)
+def test_a_list_beside_what_was_asked_goes_as_before(body: Any) -> None:
+    assert "Jane" not in dump(redact(body))

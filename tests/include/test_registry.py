@@ -81,6 +81,14 @@ def test_how_far_lists_and_daily_totals_reach_is_what_the_extractor_asks() -> No
     assert windows == {"facebook": meta, "instagram": meta, "x": (str(POST_WINDOW_DAYS), "")}
 
 
+@pytest.mark.parametrize("collected_by", ["fax", ""])
+def test_a_platform_is_asked_or_uploaded(seeds: Path, collected_by: str) -> None:
+    path = seeds / "platforms.csv"
+    path.write_text(path.read_text().replace(",api,", f",{collected_by},", 1))
+    assert "platforms.csv line 2: " in problems(seeds)
+    assert "collected_by" in problems(seeds)
+
+
 @pytest.mark.parametrize("days", ["0", "-3", "a month", ""])
 def test_a_list_of_posts_reaches_back_some_days(seeds: Path, days: str) -> None:
     path = seeds / "platforms.csv"

@@ -116,7 +116,7 @@ print(sorted(dag.task_ids))
 SEED_ROWS: dict[str, list[dict[str, str]]] = {
     "platforms": [
         {"platform": "murmur", "platform_name": "Murmur", "day_tz": "Europe/London", "reporting_lag_hours": "0",
-         "list_window_days": "30", "splits_organic_from_paid": "false", "source_note": "made up"},
+         "list_window_days": "30", "splits_organic_from_paid": "false", "collected_by": "api", "source_note": "made up"},
     ],
     "accounts": [
         {"platform": "murmur", "account_id": f"m{number}", "force_id": force, "handle": f"sim.{force}", "display_name": force,
