@@ -157,6 +157,12 @@ LEDGER_KINDS: dict[str, Kind] = {
             ),
             ("platform", "account_id", "object_type", "object_id", "subject"),
         ),
+        # ingest × reason: how many messages were cut out of all that had been kept, and of how many files of landing
+        Kind(
+            "erasure",
+            (("batch", TEXT), ("record_kind", TEXT), ("reason", TEXT), ("erased", COUNT), ("landing_files", COUNT)),
+            ("batch", "record_kind", "reason"),
+        ),
         # ingest × record kind: landed + derived_zero = accepted + quarantined + dropped_duplicate + dropped_outside_window
         Kind(
             "conservation",

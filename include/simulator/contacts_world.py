@@ -115,7 +115,7 @@ class Conversations:
                 continue
             is_automatic = bool(draw[1] < 0.12)
             first = self._message(instant - self._delay(is_automatic), own_posts, asks=bool(draw[2] < 0.85))
-            messages = (first,)
+            messages: tuple[Message, ...] = (first,)
             gap = instant - first.sent_at
             if not is_automatic and gap > 600 and draw[3] < 0.15:
                 sent_at = first.sent_at + 60 + int(draw[4] * (gap - 120))

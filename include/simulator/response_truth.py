@@ -1,6 +1,7 @@
 """What is true of response times in the simulated world, as runs at given instants can know it.
 
-Written down anew, not from the models. Office time is walked through day by day on London's own clock, with hours and holidays read from the seed files here.
+Written down anew, not from the models. Office time is walked through day by day on London's own clock, with hours and holidays read
+from the seed files here.
 """
 
 from __future__ import annotations

@@ -215,7 +215,7 @@ def test_a_machine_answers_at_once_and_everybody_the_same() -> None:
 @pytest.mark.parametrize(
     ("answer", "cause"),
     [
-        (Reply({"title": "No", "type": "https://api.twitter.com/2/problems/client-forbidden", "detail": CITIZEN}, 403), "permission"),
+        (Reply({"title": "No", "type": "https://api.x.com/2/problems/client-forbidden", "detail": CITIZEN}, 403), "permission"),
         (Reply({"errors": [{"code": 88, "message": f"Rate limit exceeded by {CITIZEN}"}]}, 429), "throttled"),
         (Reply({"title": "Service Unavailable", "status": 503, "detail": f"not for {CITIZEN}"}, 503), "outage"),
         (Reply({"title": "Unauthorized", "status": 401, "detail": CITIZEN}, 401), "expired_token"),
