@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from extractors.base import Source
+from extractors.bluesky import Bluesky
 from extractors.facebook import FacebookPages
 from extractors.fediverse import FediverseUsers
 from extractors.instagram import Instagram
@@ -10,6 +11,7 @@ from extractors.signals_mastodon import MastodonActivity
 from extractors.signals_wikimedia import WikimediaViews
 from extractors.survey import Seeds, SurveyExports
 from extractors.x import XPosts
+from extractors.youtube import YouTubeChannels
 
 
 def _pseudonym(value: str) -> str:
@@ -28,6 +30,8 @@ SOURCES: tuple[Source, ...] = (
     FacebookPages(),
     Instagram(),
     XPosts(pseudonym=_pseudonym),
+    Bluesky(),
+    YouTubeChannels(),
     SurveyExports(pseudonym=_pseudonym, seeds=_seeds),
     FediverseUsers(),
     WikimediaViews(),

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from extractors.http import HttpClient, Received
 
 
+AUTHORIZATION = "Authorization"
+"""The header of most platforms' tokens: `Authorization: Bearer …`."""
+
+
 class Secret:
     """A token that does not show itself when printed, logged or rendered."""
 
@@ -281,6 +285,9 @@ class ApiSource(Source):
     """A platform with an API: collected daily, one force at a time, account by account."""
 
     platform: ClassVar[str]
+    needs_token: ClassVar[bool] = True  # False: what is asked is public; a token that the connection has is sent all the same
+    token_header: ClassVar[str] = AUTHORIZATION
+    """The header that the token goes into; any other has it as it is, without `Bearer`. A token never goes into a URL."""
     limits: ClassVar[Limits] = Limits()
     """How the platform counts calls: what its answers announce is kept to, what they do not is counted (extractors/pacing.py)."""
 

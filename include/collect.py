@@ -154,7 +154,7 @@ def collect_force(
     if not accounts:
         raise KeyError(f"no open account on {api.platform} on {run_date}: {force_id}")
     order = Order(force_id, accounts, run_date, seeds.source_fields(api.platform, run_date))
-    allowed = access or credentials.access(source).for_force(force_id)
+    allowed = access or credentials.access(source).for_force(force_id, api.needs_token)
     pacer = LedgerPacer(api, allowed, run_date, home, sleep)
     client = HttpClient(
         allowed,
@@ -162,6 +162,7 @@ def collect_force(
         classify=api.classify,
         redact_more=api.redact,
         own_items=api.own_items,
+        token_header=api.token_header,
         pacer=pacer,
         reset_limit_seconds=longest_wait_seconds(),
     )

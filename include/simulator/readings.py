@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from include.simulator.bluesky_world import BlueskyPost, BlueskyWorld
 from include.simulator.defects import Losses
 from include.simulator.insights import POST_METRICS
 from include.simulator.instagram_insights import IMPRESSIONS_END, REPOSTS_BEGIN
@@ -15,11 +16,14 @@ from include.simulator.timeline import Timeline
 from include.simulator.times import london_date
 from include.simulator.world import Post, World
 from include.simulator.x_world import XPost, XWorld
+from include.simulator.youtube_world import Video, YouTubeWorld
 
 INTERACTIONS: dict[str, tuple[str, ...]] = {
     "facebook": ("reactions", "comments", "shares"),
     "instagram": ("reactions", "comments", "shares", "reposts"),
     "x": ("reactions", "comments", "reposts", "quotes"),
+    "bluesky": ("reactions", "comments", "reposts", "quotes"),
+    "youtube": ("reactions", "comments"),
 }
 """What counts as an interaction: reactions, comments and sharing in every form. Saves are none."""
 
@@ -112,6 +116,38 @@ def x_reading(post: XPost, instant: int, lost: Losses, spoilt: frozenset[str]) -
     )
 
 
+def bluesky_reading(post: BlueskyPost, instant: int, lost: Losses, spoilt: frozenset[str]) -> Reading:
+    """Everything is public and comes with the list. There are no views; a repost has no numbers of its own."""
+    counts = post.at(instant)
+    values = {
+        "reactions": ("likeCount", counts.likes),
+        "comments": ("replyCount", counts.replies),
+        "reposts": ("repostCount", counts.reposts),
+        "quotes": ("quoteCount", counts.quotes),
+        "saves": ("bookmarkCount", counts.bookmarks),
+    }
+    return _reading(
+        INTERACTIONS["bluesky"], {metric: None if name in spoilt else value for metric, (name, value) in values.items()}
+    )
+
+
+def youtube_reading(post: Video, instant: int, lost: Losses, spoilt: frozenset[str]) -> Reading:
+    """Everything is public and comes with the video. There are no shares, and views are not split into organic and paid."""
+    counts, unknown = post.at(instant), spoilt | lost.hidden
+
+    def get(name: str, value: int) -> int | None:
+        return None if lost.post_insights or name in unknown else value
+
+    return _reading(
+        INTERACTIONS["youtube"],
+        {
+            "reactions": get("likeCount", counts.likes),
+            "comments": get("commentCount", counts.comments),
+            "views": get("viewCount", counts.views),
+        },
+    )
+
+
 @dataclass(frozen=True)
 class SocialPlatform:
     """How the world of a platform is made, and how its posts are read."""
@@ -119,6 +155,7 @@ class SocialPlatform:
     name: str
     world: Callable[[int, Register], Timeline[Any]]
     read: Callable[[Any, int, Losses, frozenset[str]], Reading]
+    has_views: bool = True
 
 
 PLATFORMS: dict[str, SocialPlatform] = {
@@ -127,5 +164,7 @@ PLATFORMS: dict[str, SocialPlatform] = {
         SocialPlatform("facebook", World, facebook_reading),
         SocialPlatform("instagram", InstagramWorld, instagram_reading),
         SocialPlatform("x", XWorld, x_reading),
+        SocialPlatform("bluesky", BlueskyWorld, bluesky_reading, has_views=False),
+        SocialPlatform("youtube", YouTubeWorld, youtube_reading),
     )
 }

@@ -14,6 +14,7 @@ from tests.dags.conftest import dag_files
 
 DAG_IDS = {
     "build_warehouse",
+    "ingest_bluesky",
     "ingest_facebook",
     "ingest_instagram",
     "ingest_signals_fediverse",
@@ -21,6 +22,7 @@ DAG_IDS = {
     "ingest_signals_wikimedia",
     "ingest_survey",
     "ingest_x",
+    "ingest_youtube",
     "reprocess",
 }
 IMPACT = {"impact:critical", "impact:high", "impact:medium", "impact:low"}

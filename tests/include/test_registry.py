@@ -78,7 +78,8 @@ def test_a_merged_account_is_open_until_its_last_day() -> None:
 def test_how_far_lists_and_daily_totals_reach_is_what_the_extractor_asks() -> None:
     windows = {row["platform"]: (row["list_window_days"], row["day_window_days"]) for row in registry.load().tables["platforms"]}
     meta = (str(POST_WINDOW_DAYS), str(INSIGHT_DAYS))
-    assert windows == {"facebook": meta, "instagram": meta, "x": (str(POST_WINDOW_DAYS), "")}
+    public = (str(POST_WINDOW_DAYS), "")
+    assert windows == {"facebook": meta, "instagram": meta, "x": public, "bluesky": public, "youtube": public}
 
 
 @pytest.mark.parametrize("collected_by", ["fax", ""])
