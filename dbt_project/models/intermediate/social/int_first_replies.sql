@@ -22,29 +22,29 @@ step_0 as (
 
 ),
 {% for step in range(1, steps + 1) %}
-step_{{ step }} as (
+    step_{{ step }} as (
 
-    select
-        answers.platform,
-        answers.account_id,
-        inbound.reply_to_key as message_key,
-        answers.replied_at
-    from step_{{ step - 1 }} as answers
-    inner join inbound
-        on
-            answers.platform = inbound.platform
-            and answers.account_id = inbound.account_id
-            and answers.message_key = inbound.message_key
-    where inbound.reply_to_key is not null
+        select
+            answers.platform,
+            answers.account_id,
+            inbound.reply_to_key as message_key,
+            answers.replied_at
+        from step_{{ step - 1 }} as answers
+        inner join inbound
+            on
+                answers.platform = inbound.platform
+                and answers.account_id = inbound.account_id
+                and answers.message_key = inbound.message_key
+        where inbound.reply_to_key is not null
 
-),
+    ),
 {% endfor %}
 answers as (
     {% for step in range(steps + 1) %}
-    select * from step_{{ step }}
-    {% if not loop.last -%}
-    union all
-    {%- endif %}
+        select * from step_{{ step }}
+        {% if not loop.last -%}
+            union all
+        {%- endif %}
     {%- endfor %}
 
 )
