@@ -71,6 +71,12 @@ class SourceField:
     source_field: str
     period: str  # snapshot, day, lifetime
     breakdown: str | None
+    media_types: frozenset[str] | None = None
+    """The types of post that have it, by the platform's own words (seed metric_media_types); None: every type."""
+
+    def is_of(self, media_type: str | None) -> bool:
+        """Whether a post of this type has the number. Of one whose type is not known it is asked."""
+        return self.media_types is None or media_type is None or media_type in self.media_types
 
 
 @dataclass(frozen=True)
