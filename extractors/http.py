@@ -10,7 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
@@ -55,12 +55,14 @@ class Answer:
     """What became of one request.
 
     pages: every answer received, redacted, in order: what landing keeps. The last is the one that counts, the ones before it
-    were errors, asked again. body: the last answer's JSON as received, with its secrets; None with an error.
+    were errors, asked again. body: the last answer's JSON as received, with its secrets; None with an error. links: where its
+    header Link points to, by what it is there (`next`).
     """
 
     pages: tuple[Page, ...]
     body: Any
     error: SourceError | None
+    links: Mapping[str, str] = field(default_factory=dict)
 
     def usable(self) -> Any:
         """The body; raises the SourceError where there is none."""
@@ -96,6 +98,7 @@ class _Try:
     page: Page | None
     body: Any
     error: SourceError | None
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 class HttpClient:
@@ -193,7 +196,7 @@ class HttpClient:
         if isinstance(last.error, Throttled) and last.error.reset_seconds is not None:
             self.reset_seconds = max(self.reset_seconds or 0.0, last.error.reset_seconds)
         earlier = [_in_context(attempt.page, superseded="true") for attempt in attempts[:-1] if attempt.page]
-        return Answer((*earlier, *((last.page,) if last.page else ())), last.body, last.error)
+        return Answer((*earlier, *((last.page,) if last.page else ())), last.body, last.error, last.links)
 
     def close(self) -> None:
         self._session.close()
@@ -282,7 +285,7 @@ class HttpClient:
             context=dict(context),
         )
         if problem is None:
-            return _Try(page, body, None), received
+            return _Try(page, body, None, _links(headers)), received
         return _Try(_in_context(page, error=problem.cause), None, problem), received
 
     def _receive(self, url: str) -> tuple[int, Mapping[str, str], bytes]:
@@ -338,6 +341,12 @@ def retry_after_seconds(received: Received) -> float | None:
         return max(0.0, (parsedate_to_datetime(value) - received.observed_at).total_seconds())
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def _links(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """What the header Link holds, by `rel`. Nobody has gone there yet: `get` goes to no other host."""
+    found = requests.utils.parse_header_links(headers.get("Link", ""))
+    return {one["rel"]: one["url"] for one in found if "rel" in one and "url" in one}
 
 
 def _observed_at(headers: Mapping[str, str]) -> datetime:
