@@ -17,6 +17,7 @@ DAG_IDS = {
     "ingest_bluesky",
     "ingest_facebook",
     "ingest_instagram",
+    "ingest_mastodon",
     "ingest_signals_fediverse",
     "ingest_signals_mastodon",
     "ingest_signals_wikimedia",
