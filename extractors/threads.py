@@ -27,7 +27,7 @@ from extractors.base import (
 )
 from extractors.meta import classify
 from extractors.meta_reading import INSIGHT_DAYS, MetaReading
-from extractors.meta_rows import day_of_meta, is_before_window, is_empty_list
+from extractors.meta_rows import day_of_meta, is_before_window
 from extractors.pacing import Limits, meta_windows
 from extractors.threads_rows import count, for_landing, is_repost, parse
 
@@ -117,10 +117,6 @@ class _Reading(MetaReading):
         span = {"since": str(max(since, FIRST_SECOND)), "until": str(max(until, FIRST_SECOND + 1))}
 
         def ask(_: Sequence[str], names: Sequence[str]) -> Iterator[Page]:
-            parameters = {"metric": ",".join(names), **span}
-            body = yield from self.ask(
-                "account_insights", f"{self.version}/{self.account_id}/threads_insights", parameters, "account", names
-            )
-            self.insights_are_empty.append(is_empty_list(body))
+            yield from self.ask_about_account("threads_insights", {"metric": ",".join(names), **span}, names)
 
         yield from self.halving(ask, "account", [self.account_id], names)
