@@ -2,8 +2,8 @@
 
 A SQLite file (`var/budgets/budgets.sqlite`, WAL): reserved in one transaction before a call, corrected in one after it. Its clock
 is the `Date` of the last answer plus the machine's monotonic clock since, never the wall clock: limits reset by the platform's
-time. A machine that has started again goes on from the last answer. What a killed process had reserved of a window comes free after ten minutes; of a quota it stays spent, for the call may
-have been made.
+time. A machine that has started again goes on from the last answer. What a killed process had reserved of a window comes free
+after ten minutes; of a quota it stays spent, for the call may have been made.
 
     python -m include.budgets            what is used of every budget
     python -m include.budgets reopen x   ask again at once after credits were bought
