@@ -351,12 +351,14 @@ class LedgerPacer:
         """Units of the resources that no earlier answer of the same UTC day had. Kept as pseudonyms: some are of the public."""
         budget, day = self._budget(quota.counted_by), f"{moment:%Y-%m-%d}"
         self._connection.execute("delete from counted where budget = ? and quota = ? and day < ?", (budget, quota.name, day))
-        units = 0.0
+        of_cost: dict[float, list[tuple[str, str, str, str]]] = {}
         for resource, cost in resources.items():
-            done = self._connection.execute(
-                "insert or ignore into counted values (?, ?, ?, ?)", (budget, quota.name, day, pseudonym(resource))
-            )
-            units += cost if done.rowcount else 0.0
+            of_cost.setdefault(cost, []).append((budget, quota.name, day, pseudonym(resource)))
+        units = 0.0
+        for cost, rows in of_cost.items():
+            before = self._connection.total_changes
+            self._connection.executemany("insert or ignore into counted values (?, ?, ?, ?)", rows)
+            units += cost * (self._connection.total_changes - before)
         return units
 
     # --- stops ---
