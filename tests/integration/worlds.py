@@ -21,6 +21,7 @@ import pandas as pd
 
 from extractors import SOURCES
 from extractors.base import ApiSource, FileSource, SignalSource, SourceError
+from include import registry
 from include.collect import collect_force, collect_signals, plan
 from include.inbox import collect_dropped, collect_shipped
 from include.publish import publish
@@ -55,6 +56,11 @@ class WholeWorld:
     tokens: tuple[str, ...]
     reports: tuple[RunReport, ...]
     forces: tuple[str, ...] | None
+
+    @property
+    def force_count(self) -> int:
+        """How many forces were collected."""
+        return len(self.forces if self.forces is not None else registry.current().force_ids)
 
     @property
     def instants(self) -> list[Any]:
