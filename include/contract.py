@@ -146,6 +146,16 @@ TABLES: tuple[ContractTable, ...] = (
             "closed_at": "no gap has been closed",
         },
     ),
+    ContractTable(
+        "expiring_data",
+        ("platform", "account_id", "what"),
+        fed_by="plan",
+        may_be_empty=True,
+        may_be_null={
+            "last_collected_on": "nothing of it has been collected",
+            **dict.fromkeys(("lost_on", "days_left"), "nobody collects it"),
+        },
+    ),
 )
 """What dbt builds and `include.publish` publishes, in the order of docs/architecture.md. `publications` comes on top."""
 
