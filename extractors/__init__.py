@@ -30,7 +30,7 @@ def _seeds() -> Seeds:
 SOURCES: tuple[Source, ...] = (
     FacebookPages(),
     Instagram(),
-    XPosts(),
+    XPosts(pseudonym=_pseudonym),
     Bluesky(),
     YouTubeChannels(),
     Mastodon(),

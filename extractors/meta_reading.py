@@ -43,6 +43,10 @@ WINDOW_CLOSED = (
     "token into the connection"
 )
 
+UNPROVEN = (
+    "the list of posts is empty, and no number of the account's insights came that would show that the permission holds: whether "
+    "nothing was published is not known"
+)
 LONGEST_DETAIL = 300
 POSTS_PER_PAGE, POSTS_PER_BATCH, LARGEST_NUMBER_OF_PAGES = 50, 50, 200
 
@@ -67,7 +71,8 @@ class MetaReading(ABC):
         self.list_is_empty = False
         """The list of posts was read to its end and held nothing at all, not even what is left out here."""
         self.insights_are_empty: list[bool] = []
-        """Of every answer about the account's insights."""
+        """Of every answer about the account's insights; a refusal in words is none."""
+        self.insights_were_asked = False
         self.retired: set[tuple[str, str]] = set() if retired is None else retired
         """Object type and name: a name that is dead for posts may live for accounts. Shared by the accounts of a force."""
         self.told: set[tuple[str, str]] = set()
@@ -98,8 +103,10 @@ class MetaReading(ABC):
         try:
             for unit in (self.snapshot, self.posts, self.post_insights, self.account_insights):
                 yield from unit()
-            if self.list_is_empty and self.insights_are_empty and all(self.insights_are_empty):
-                yield Gap(self.account_id, "posts", PermissionMissing.cause, WINDOW_CLOSED)
+            # no post at all is a true zero only where the same run had a number that needs the same permission
+            if self.list_is_empty and self.insights_were_asked and all(self.insights_are_empty):
+                cause, detail = (PermissionMissing.cause, WINDOW_CLOSED) if self.insights_are_empty else ("not_reported", UNPROVEN)
+                yield Gap(self.account_id, "posts", cause, detail)
         except SourceError as error:
             # the token, a throttle or the account itself: every further request would fail too, and make a throttle longer
             yield Gap(self.account_id, "*", error.cause, str(error)[:LONGEST_DETAIL])
@@ -227,7 +234,12 @@ class MetaReading(ABC):
         def ask(_: Sequence[str], names: Sequence[str]) -> Iterator[Page]:
             parameters = {"metric": ",".join(names), **further, "period": "day", "since": since, "until": until, **split}
             path = f"{VERSION}/{self.account_id}/insights"
-            body = yield from self.ask("account_insights", path, parameters, "account", names, **context)
+            self.insights_were_asked = True
+            try:
+                body = yield from self.ask("account_insights", path, parameters, "account", names, **context)
+            except (PermissionMissing, RetiredMetric, TooFewViewers):
+                self.insights_are_empty.append(False)  # said in words: a closed window, or a lost permission for posts, is silent
+                raise
             self.insights_are_empty.append(is_empty_list(body))
 
         yield from self.halving(ask, "account", [self.account_id], names)
