@@ -22,6 +22,7 @@ DAG_IDS = {
     "ingest_signals_mastodon",
     "ingest_signals_wikimedia",
     "ingest_survey",
+    "ingest_threads",
     "ingest_x",
     "ingest_youtube",
     "reprocess",
