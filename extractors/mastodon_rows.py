@@ -26,6 +26,8 @@ NOT_EVERYWHERE = frozenset({"quotes_count"})
 """Numbers that only newer servers have: what is absent there is no hole."""
 
 MENTION = re.compile(r'<a\b(?=[^>]*\bclass="[^"]*\bmention\b)(?![^>]*\bclass="[^"]*\bhashtag\b)[^>]*>.*?</a>', re.DOTALL)
+QUOTED = re.compile(r'<(p|span)\b[^>]*\bclass="[^"]*\bquote-inline\b[^>]*>.*?</\1>', re.DOTALL)
+"""The address of a quoted post, for servers that show no quotes."""
 BREAK, PARAGRAPH, TAG = re.compile(r"<br\b[^>]*>"), re.compile(r"</p>\s*<p\b[^>]*>"), re.compile(r"<[^>]*>")
 
 
@@ -74,7 +76,7 @@ def _status(found: Any, account_id: str | None) -> Any:
     if is_reply:
         kept["in_reply_to_id"] = HIDDEN
     elif isinstance(found.get("content"), str) and found.get("visibility") in PUBLIC:
-        kept["content"] = MENTION.sub("@…", found["content"])
+        kept["content"] = MENTION.sub("@…", QUOTED.sub("", found["content"]))
     if isinstance(found.get("media_attachments"), list):
         media = [one if isinstance(one, dict) else {} for one in found["media_attachments"]]
         kept["media_attachments"] = [{"description": HIDDEN if one.get("description") else None} for one in media]

@@ -295,6 +295,15 @@ def test_handles_in_own_words_are_not_landed() -> None:
     assert rows_of(parse(page, MASTODON), "post")[0]["text"] == "Thank you @… and all of #Gwent"
 
 
+@pytest.mark.parametrize("tag", ["p", "span"])
+def test_the_address_of_a_quoted_post_is_not_landed(tag: str) -> None:
+    link = "https://citizens.example/@janedoe/1"
+    quoted = f'<{tag} class="quote-inline">RE: <a href="{link}">{link}</a></{tag}>'
+    page = landed("posts", [status(content=f"<p>Thank you</p>{quoted}<p>All safe</p>")])
+    assert not [word for word in OTHERS if word in page.body]
+    assert rows_of(parse(page, MASTODON), "post")[0]["text"] == "Thank you\n\nAll safe"
+
+
 def test_media_and_their_descriptions_are_counted_and_not_landed() -> None:
     media = [{"id": "1", "type": "image", "description": "Jane at a desk"}, {"id": "2", "type": "image", "description": None}]
     page = landed("posts", [status(media_attachments=media)])
