@@ -346,3 +346,16 @@ def test_an_item_that_is_no_status_is_named_and_breaks_nothing(found: Any) -> No
 
 def test_an_empty_list_is_no_gap() -> None:
     assert posts_of(subjects=SUBJECTS) == []
+
+
+def test_a_status_of_another_account_lands_that_it_came_and_nothing_of_whom() -> None:
+    items, _ = fetch(Api([status(113000000000000001, account=CITIZEN, content="<p>Jane Doe's words</p>"), status()]))
+    page = next(each for each in items if isinstance(each, Page) and each.endpoint == "posts")
+    assert not [word for word in OTHERS if word in page.body]
+    first, second = rows_of(parse(page, MASTODON), "post")
+    assert "other_account" in first["_defect"]
+    assert "_defect" not in second
+    items, _ = fetch(Api(lookup={**LOOKED_UP, **CITIZEN}))
+    page = next(each for each in items if isinstance(each, Page) and each.endpoint == "account")
+    assert page.body == '{"id":"***"}'
+    assert "other_account" in rows_of(parse(page, MASTODON), "account")[0]["_defect"]
