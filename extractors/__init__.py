@@ -9,6 +9,7 @@ from extractors.instagram import Instagram
 from extractors.signals_mastodon import MastodonActivity
 from extractors.signals_wikimedia import WikimediaViews
 from extractors.survey import Seeds, SurveyExports
+from extractors.upload import Upload
 from extractors.x import XPosts
 
 
@@ -29,6 +30,10 @@ SOURCES: tuple[Source, ...] = (
     Instagram(),
     XPosts(),
     SurveyExports(pseudonym=_pseudonym, seeds=_seeds),
+    Upload("linkedin", "LinkedIn (uploads)", seeds=_seeds),
+    Upload("tiktok", "TikTok (uploads)", seeds=_seeds),
+    Upload("nextdoor", "Nextdoor (uploads)", seeds=_seeds),
+    Upload("whatsapp", "WhatsApp channels (uploads)", seeds=_seeds),
     FediverseUsers(),
     WikimediaViews(),
     MastodonActivity(),

@@ -192,7 +192,8 @@ def collect_file(
         items = _unless_changed(files.read(path, run_date, moment), path)
         landed = landing.write(items, home.landing / source / run_date.isoformat() / path.name)
         parsed = _parse(files, landed.path, None)
-        collected = _record(files, parsed, landed, home, run_date, path.name, 0, {}, file=path.name)
+        ledgers = {} if files.platform is None else {"collection": ledger.of_uploads(parsed, files, run_date, landed.ingest_id)}
+        collected = _record(files, parsed, landed, home, run_date, path.name, 0, ledgers, file=path.name)
     log.info("%s %s: %s, %d gaps", source, path.name, _shown(collected.rows), collected.gaps)
     return collected
 

@@ -138,6 +138,8 @@ LEDGER_KINDS: dict[str, Kind] = {
                 ("cause", TEXT),  # a code of the seed gap_causes; null when collected
                 ("detail", TEXT),
                 ("published_at", TIMESTAMP),  # of a post whose record did not pass the gate, where it can be right
+                ("list_from", TIMESTAMP),  # the span of publication that an uploaded list of posts holds; null: as its platform's
+                ("list_to", TIMESTAMP),
                 ("recorded_at", TIMESTAMP),
             ),
             ("platform", "account_id", "object_type", "object_id", "subject"),

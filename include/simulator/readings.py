@@ -13,6 +13,7 @@ from include.simulator.instagram_world import InstagramWorld, Media
 from include.simulator.register import Register
 from include.simulator.timeline import Timeline
 from include.simulator.times import london_date
+from include.simulator.uploads_world import FIGURES, WORLDS, UploadedPost
 from include.simulator.world import Post, World
 from include.simulator.x_world import XPost, XWorld
 
@@ -20,6 +21,10 @@ INTERACTIONS: dict[str, tuple[str, ...]] = {
     "facebook": ("reactions", "comments", "shares"),
     "instagram": ("reactions", "comments", "shares", "reposts"),
     "x": ("reactions", "comments", "reposts", "quotes"),
+    "linkedin": ("reactions", "comments", "shares"),
+    "tiktok": ("reactions", "comments", "shares"),
+    "nextdoor": ("reactions", "comments"),
+    "whatsapp": ("reactions", "shares"),
 }
 """What counts as an interaction: reactions, comments and sharing in every form. Saves are none."""
 
@@ -112,6 +117,18 @@ def x_reading(post: XPost, instant: int, lost: Losses, spoilt: frozenset[str]) -
     )
 
 
+def uploaded_reading(platform: str) -> Callable[[UploadedPost, int, Losses, frozenset[str]], Reading]:
+    """What somebody reads off the platform's dashboard."""
+
+    def read(post: UploadedPost, instant: int, lost: Losses, spoilt: frozenset[str]) -> Reading:
+        figures = post.at(instant)._asdict()
+        known: Reading = {metric: figures[name] for name, metric in FIGURES[platform].items() if metric}
+        source_field = "unique_viewers" if "reach_unique" in known else None
+        return _reading(INTERACTIONS[platform], {**known, "reach_source_field": source_field})
+
+    return read
+
+
 @dataclass(frozen=True)
 class SocialPlatform:
     """How the world of a platform is made, and how its posts are read."""
@@ -127,5 +144,6 @@ PLATFORMS: dict[str, SocialPlatform] = {
         SocialPlatform("facebook", World, facebook_reading),
         SocialPlatform("instagram", InstagramWorld, instagram_reading),
         SocialPlatform("x", XWorld, x_reading),
+        *(SocialPlatform(name, world, uploaded_reading(name)) for name, world in WORLDS.items()),
     )
 }

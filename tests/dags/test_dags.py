@@ -16,10 +16,14 @@ DAG_IDS = {
     "build_warehouse",
     "ingest_facebook",
     "ingest_instagram",
+    "ingest_linkedin",
+    "ingest_nextdoor",
     "ingest_signals_fediverse",
     "ingest_signals_mastodon",
     "ingest_signals_wikimedia",
     "ingest_survey",
+    "ingest_tiktok",
+    "ingest_whatsapp",
     "ingest_x",
 }
 IMPACT = {"impact:critical", "impact:high", "impact:medium", "impact:low"}
