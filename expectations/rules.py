@@ -235,8 +235,8 @@ def observed(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
     earliest, latest = facts.observed_between
     is_outside = (moments < earliest) | (moments >= latest)
     if facts.is_uploaded:
-        odd = f"is not within the {LONGEST_UPLOAD_DAYS} days up to the upload of {facts.run_date}"
-        return frame.assign(_observed_odd=pd.Series(odd, frame.index).where(is_outside))
+        far = f"is not within the {LONGEST_UPLOAD_DAYS} days up to the upload of {facts.run_date}"
+        return frame.assign(_observed_odd=pd.Series(far, frame.index).where(is_outside))
     usual = moments.mask(is_outside).groupby(frame["ingest_id"]).transform("median")
     is_apart = (moments - usual).abs() > ONE_ATTEMPT
     odd = pd.Series(f"is before the run date {facts.run_date} or after {latest:%Y-%m-%d}, the end of any backfill", frame.index)

@@ -40,7 +40,6 @@ class Upload(FileSource):
     """One platform's figures as its forces upload them."""
 
     kinds = ("post", "observation")
-    documentation = "docs/sources/upload.md"
     platforms: ClassVar[tuple[str, ...]] = ("linkedin", "tiktok", "nextdoor", "whatsapp")
 
     def __init__(self, platform: str, title: str, seeds: Callable[[], Seeds]) -> None:

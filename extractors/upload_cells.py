@@ -41,7 +41,7 @@ def number(cell: Any) -> float | str:
     """A count; what is none comes back as a text that says so, and the gate names it. Formulas raise Wrong."""
     if isinstance(cell, Formula):
         raise Wrong("formula_cell", "is a formula; paste its value")
-    if isinstance(cell, bool) or isinstance(cell, datetime | date | time):
+    if isinstance(cell, bool | datetime | date | time):
         return f"no number: {type(cell).__name__}"
     if isinstance(cell, int | float):
         return float(cell) if math.isfinite(cell) else "no number: not finite"

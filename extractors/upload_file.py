@@ -79,7 +79,7 @@ def rows(path: Path, content: bytes) -> list[RawRow]:
         raise BadFile(f"{path.name}: an old .xls or a workbook with a password; save it as .xlsx without one, or as CSV UTF-8")
     lines = _workbook(path, content) if content.startswith(b"PK") else _csv(path, content)
     header: list[str] | None = None
-    found = []
+    found: list[RawRow] = []
     for number, cells, is_hidden in lines:
         if not any(_is_filled(cell) for cell in cells):
             continue
@@ -114,7 +114,7 @@ def _header(path: Path, number: int, cells: Sequence[Any]) -> list[str]:
         for name in unknown:
             near = difflib.get_close_matches(name, COLUMNS, 1)
             said.append(f"{name[:40]!r}" + (f" (is it {near[0]!r}?)" if near else ""))
-        raise BadFile(f"{path.name} row {number}: columns that the template does not have: {', '.join(said)}; rename or remove them")
+        raise BadFile(f"{path.name} row {number}: columns that are not the template's: {', '.join(said)}; rename or remove them")
     doubled = sorted({name for name in names if name and names.count(name) > 1})
     if doubled:
         raise BadFile(f"{path.name} row {number}: columns that stand there twice: {', '.join(doubled)}")
@@ -165,7 +165,7 @@ def _workbook(path: Path, content: bytes) -> Iterator[tuple[int, list[Any], bool
             parts = archive.infolist()
             unpacked = sum(part.file_size for part in parts)
             if unpacked > LARGEST_UNPACKED or len(parts) > MOST_PARTS:
-                raise BadFile(f"{path.name}: {len(parts)} parts of {unpacked:,} bytes unpacked: too large for a workbook of figures")
+                raise BadFile(f"{path.name}: {len(parts)} parts of {unpacked:,} bytes unpacked: too large for figures")
         book = load_workbook(io.BytesIO(content), data_only=False, keep_links=False, keep_vba=False)
     except BadFile:
         raise
@@ -179,7 +179,8 @@ def _workbook(path: Path, content: bytes) -> Iterator[tuple[int, list[Any], bool
     if merged:
         raise BadFile(f"{path.name}: merged cells {', '.join(sorted(merged)[:5])} in {sheet.title!r}; unmerge them, fill every row")
     if sheet.max_row > MOST_ROWS or sheet.max_column > MOST_COLUMNS:
-        raise BadFile(f"{path.name}: {sheet.title!r} reaches to row {sheet.max_row:,}, column {sheet.max_column:,}; remove what is there")
+        reach = f"row {sheet.max_row:,}, column {sheet.max_column:,}"
+        raise BadFile(f"{path.name}: {sheet.title!r} reaches to {reach}; remove what is there")
     is_hidden_sheet = sheet.sheet_state != "visible"
     for number, cells in enumerate(sheet.iter_rows(), start=1):
         values = [Formula(_formula(cell.value)) if cell.data_type == "f" else _value(cell.value) for cell in cells]

@@ -15,11 +15,12 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock
 
@@ -40,15 +41,16 @@ from extractors.base import (
     WatchedSeries,
 )
 from extractors.redaction import REDACTION_VERSION
-from include import credentials, landing, ledger, registry
+from include import accepted, credentials, landing, ledger, registry
 from include.disk import says_when_full
 from include.inbox import fingerprint, require_unchanged
-from include.records import batch_to_table, to_table
+from include.records import LEDGER_KINDS, batch_to_table, to_table
 from include.settings import Home, contact, run_instant
 
 log = logging.getLogger(__name__)
 
 PLAN_BATCH = "_plan"
+SUFFIX = ".jsonl.gz"
 SIGNAL_BATCH = "signals"
 """All series of an open source are one batch: they belong to no force."""
 
@@ -340,9 +342,54 @@ def _unexpected(error: Exception, place: str) -> str:
 # --- landed file → records ---
 
 
+def records_again(source: str, path: Path, home: Home | None = None) -> Collected:
+    """The records of a landed file once more, by the parser as it is now. No source is asked, and no clock.
+
+    path: `landing/<source>/<run_date>/<batch>/<ingest_id>.jsonl.gz`. The rows of the ledger keep the time of the attempt and what
+    was judged since (include/quarantine_ledger.py). Raises LandingDamaged, and for a file what its parser raises: then nothing is
+    written, and what was accepted stands.
+    """
+    home = home or Home.current()
+    of = extractors.source(source)
+    run_date, batch, ingest_id = date.fromisoformat(path.parent.parent.name), path.parent.name, path.name.removesuffix(SUFFIX)
+    seeds = registry.current()
+    with _only_attempt(home, source, batch):
+        force_id = batch if isinstance(of, ApiSource) else None
+        parsed = _parse(of, path, force_id)
+        landed = landing.Landed(path, ingest_id, len(parsed.pages), len(parsed.gaps), is_new=False)
+        first, judged = _ledger_so_far(home, source, run_date, batch, ingest_id)
+        recorded_at = first or datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        ledgers: dict[str, pa.Table] = {}
+        more: dict[str, Any] = {}
+        if isinstance(of, ApiSource):
+            accounts = tuple(each for each in seeds.open_accounts(of.platform, run_date) if each.force_id == batch)
+            order = Order(batch, accounts, run_date, seeds.source_fields(of.platform, run_date))
+            ledgers["collection"] = pa.concat_tables([ledger.of_force(parsed, of, order, ingest_id, recorded_at), judged])
+        elif isinstance(of, SignalSource):
+            of_series = ledger.of_signals(parsed, of, seeds.watched_series(source), run_date, ingest_id, recorded_at)
+            ledgers["collection"] = pa.concat_tables([of_series, judged])
+        else:
+            more["file"] = batch
+            if isinstance(of, FileSource) and of.platform is not None:
+                uploaded = ledger.of_uploads(parsed, of, run_date, ingest_id, recorded_at)
+                ledgers["collection"] = pa.concat_tables([uploaded, judged])
+        return _record(of, parsed, landed, home, run_date, batch, 0, ledgers, **more)
+
+
+def _ledger_so_far(home: Home, source: str, run_date: date, batch: str, ingest_id: str) -> tuple[datetime | None, pa.Table]:
+    """When an ingest was first written down, and its rows of kind `collection` that are later: those of the gate."""
+    schema = LEDGER_KINDS["collection"].record_schema
+    waiting = _records_folder(home, source, run_date, batch, ingest_id) / "collection.parquet"
+    is_waiting = waiting.is_file()  # collected, and not validated yet
+    table = pq.ParquetFile(waiting).read() if is_waiting else accepted.read("collection", home, source, run_date)
+    table = accepted.conform(table.filter(pc.equal(table.column("ingest_id"), ingest_id)), schema)
+    first = pc.min(table.column("recorded_at"))
+    return first.as_py(), table.filter(pc.greater(table.column("recorded_at"), first))
+
+
 def _parse(source: Source, path: Path, force_id: str | None) -> _Parsed:
     parsed = _Parsed()
-    ingest_id = path.name.removesuffix(".jsonl.gz")
+    ingest_id = path.name.removesuffix(SUFFIX)
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for item in landing.read(path):
         if isinstance(item, Gap):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -51,6 +52,7 @@ NEVER_RETRIED: list[type[BaseException] | str] = [
     "include.publish.NothingBuilt",
     "include.publish.OlderThanPublished",
     "include.registry.RegistryError",
+    "include.reprocess.NotAllReprocessed",
     "include.run_report.RunNotClean",
     "include.warehouse.BuildFailed",
 ]
@@ -125,6 +127,12 @@ def run_date_of(context: Mapping[str, Any]) -> date:
     return moment.astimezone(LONDON).date()
 
 
+def moment_of(context: Mapping[str, Any]) -> datetime | None:
+    """When a run's files were had: its logical date (its start, where it has none), if that is within its run date."""
+    moment: datetime = context.get("logical_date") or context["dag_run"].run_after
+    return moment if moment.astimezone(LONDON).date() == run_date_of(context) else None
+
+
 def as_of_date(context: Mapping[str, Any]) -> date:
     """What the warehouse is built as of: the parameter, or the day in London of the run's logical date.
 
@@ -178,6 +186,36 @@ def validated(source: Source, context: Mapping[str, Any]) -> dict[str, Any]:
     report = validate_run(source.name, run_date_of(context), data_docs=True)
     print("\n".join(report.summary_lines()))
     return report.to_dict()
+
+
+def landed_days(context: Mapping[str, Any]) -> list[str]:
+    """The run dates that `reprocess` was asked for and that have landed something. Skips the task where there is none."""
+    from include.reprocess import landed_run_dates
+
+    asked = context["params"]
+    found = landed_run_dates(asked["source"], date.fromisoformat(asked["first"]), date.fromisoformat(asked["last"]))
+    if not found:
+        raise AirflowSkipException(f"{asked['source']} has landed nothing from {asked['first']} to {asked['last']}")
+    return [day.isoformat() for day in found]
+
+
+def reprocessed(day: str, context: Mapping[str, Any]) -> int:
+    """Reprocesses one run date; returns the rows accepted. Raises RunNotClean for stopped batches and unmapped fields: holes that
+    were holes before turn nothing red."""
+    from include.reprocess import reprocess
+    from include.run_report import require_clean
+
+    report = reprocess(context["params"]["source"], date.fromisoformat(day))
+    print("\n".join(report.summary_lines()))
+    require_clean(replace(report, gaps=(), not_attempted=()))
+    return report.accepted
+
+
+def tell_of_reprocessed(rows: int, events: Any, context: Mapping[str, Any]) -> None:
+    """The accepted asset of the source that was reprocessed, where any row was accepted."""
+    if not rows:
+        raise AirflowSkipException("no row was accepted: the warehouse is not built anew")
+    events.add(Asset(f"accepted/{context['params']['source']}"))
 
 
 def failed_tasks(context: Mapping[str, Any]) -> list[str]:

@@ -40,12 +40,13 @@ class Parsed(Protocol):
     def gaps(self) -> Sequence[Gap]: ...
 
 
-def of_force(parsed: Parsed, source: ApiSource, order: Order, ingest_id: str) -> pa.Table:
+def of_force(parsed: Parsed, source: ApiSource, order: Order, ingest_id: str, recorded_at: datetime | None = None) -> pa.Table:
     """Kind `collection`: account × object type × subject (× object, for gaps about one post).
 
-    Raises ValueError where the source names a field without saying whose, and its platform has that name for accounts and posts.
+    recorded_at: when the attempt was written down, where that was not now (reprocess). Raises ValueError where the source names a
+    field without saying whose, and its platform has that name for accounts and posts.
     """
-    recorded_at = datetime.now(UTC)
+    recorded_at = recorded_at or datetime.now(UTC)
     simulated = simulated_accounts(source.platform)
     is_simulated = any(page.is_simulated for page in parsed.pages)
     rows = []
@@ -73,13 +74,13 @@ def of_force(parsed: Parsed, source: ApiSource, order: Order, ingest_id: str) ->
     return to_table("collection", rows)
 
 
-def of_uploads(parsed: Parsed, source: FileSource, run_date: date, ingest_id: str) -> pa.Table:
+def of_uploads(parsed: Parsed, source: FileSource, run_date: date, ingest_id: str, recorded_at: datetime | None = None) -> pa.Table:
     """Kind `collection` of an uploaded file: account × subject, and every span of which it holds all posts. One page an account.
 
-    A file speaks for the accounts that it names, and for no other.
+    A file speaks for the accounts that it names, and for no other. recorded_at: as for of_force.
     """
     assert source.platform is not None
-    recorded_at, simulated = datetime.now(UTC), simulated_accounts(source.platform)
+    recorded_at, simulated = recorded_at or datetime.now(UTC), simulated_accounts(source.platform)
     rows = []
     for page in parsed.pages:
         if page.account_id is None:
@@ -114,9 +115,16 @@ def of_uploads(parsed: Parsed, source: FileSource, run_date: date, ingest_id: st
     return to_table("collection", rows)
 
 
-def of_signals(parsed: Parsed, source: SignalSource, watched: Iterable[WatchedSeries], run_date: date, ingest_id: str) -> pa.Table:
-    """Kind `collection`: series × attempt. A series belongs to no platform, force or account."""
-    recorded_at = datetime.now(UTC)
+def of_signals(
+    parsed: Parsed,
+    source: SignalSource,
+    watched: Iterable[WatchedSeries],
+    run_date: date,
+    ingest_id: str,
+    recorded_at: datetime | None = None,
+) -> pa.Table:
+    """Kind `collection`: series × attempt. A series belongs to no platform, force or account. recorded_at: as for of_force."""
+    recorded_at = recorded_at or datetime.now(UTC)
     gaps: dict[str, Gap] = {}
     for each in parsed.gaps:
         gaps.setdefault(each.subject, each)

@@ -215,35 +215,51 @@ def _coerce(value: Any, kind: pa.DataType) -> Any:
         raise WrongType(f"expected a {'date' if pa.types.is_date(kind) else 'time'}, got {_shown(value)}") from None
 
 
+NEEDS_NO_LOOK = {TEXT: {str, type(None)}, FLAG: {bool, type(None)}}
+"""Python's own types that a column holds as they are."""
+
+
 def to_table(kind_name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
     """Rows of one kind as an Arrow table of its record schema.
 
     Shape: one row each, in order. A missing column is null. A value of the wrong type is null, and `_defect` names the
     column and what was found. A column that the kind does not have raises KeyError: that is a programming error.
     """
-    kind = ALL_KINDS[kind_name]
-    schema = kind.record_schema
-    columns: dict[str, list[Any]] = {name: [] for name in schema.names}
-    types = {field.name: field.type for field in schema}
-    for row in rows:
-        unknown = row.keys() - types.keys()
-        if unknown:
-            raise KeyError(f"record kind {kind_name} has no column {', '.join(sorted(unknown))}")
-        defects = [row["_defect"]] if row.get("_defect") else []
-        for name, column_type in types.items():
-            if name == "_defect":
-                continue
-            value = row.get(name)
-            if value is None:  # most columns of most rows
-                columns[name].append(None)
-                continue
-            try:
-                columns[name].append(_coerce(value, column_type))
-            except WrongType as wrong:
-                columns[name].append(None)
-                defects.append(f"{name}: {wrong}")
-        columns["_defect"].append("; ".join(defects) or None)
-    return pa.table(columns, schema=schema)
+    schema = ALL_KINDS[kind_name].record_schema
+    found = list(rows)
+    unknown = {name for row in found for name in row} - set(schema.names)
+    if unknown:
+        raise KeyError(f"record kind {kind_name} has no column {', '.join(sorted(unknown))}")
+    defects: list[list[str]] = [[row["_defect"]] if row.get("_defect") else [] for row in found]
+    columns = {
+        column.name: _column(column, [row.get(column.name) for row in found], defects)
+        for column in schema
+        if column.name != "_defect"
+    }
+    columns["_defect"] = ["; ".join(each) or None for each in defects]
+    return pa.table([columns[name] for name in schema.names], schema=schema)
+
+
+def _column(column: pa.Field, values: list[Any], defects: list[list[str]]) -> list[Any]:
+    """The values in the column's type; null, and one more defect of that row, for one that is not of it."""
+    if set(map(type, values)) <= NEEDS_NO_LOOK.get(column.type, {type(None)}):
+        return values
+    known: dict[Any, Any] = {}  # a run's own columns have one value, and times come by the thousand
+    typed: list[Any] = []
+    for value, of_row in zip(values, defects, strict=True):
+        memo = (type(value), value) if isinstance(value, str | datetime) else None
+        if value is None or (memo is not None and memo in known):
+            typed.append(None if value is None else known[memo])
+            continue
+        try:
+            typed.append(_coerce(value, column.type))
+        except WrongType as wrong:
+            typed.append(None)
+            of_row.append(f"{column.name}: {wrong}")
+            continue
+        if memo is not None:
+            known[memo] = typed[-1]
+    return typed
 
 
 def batch_to_table(kind_name: str, columns: Mapping[str, Any], length: int) -> pa.Table:

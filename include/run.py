@@ -10,24 +10,23 @@ import argparse
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from extractors import SOURCES
-from extractors.base import ApiSource, SignalSource, SourceError
+from extractors.base import ApiSource, SignalSource
 from include import airflow_home, registry
+from include.history import collect_history
 from include.screen import Screen, Stage, chatter_to
 from include.settings import DEFAULT_AS_OF, DEFAULT_WORLD_SEED, HISTORY_WEEKS, PROJECT_ROOT, Home, history_dates, run_instant
 from include.simulator.defects import default_defects
 from include.simulator.process import SimulatorProcess
-
-FORCES_AT_ONCE = 4
-"""Most of a force's time is waiting for the platform."""
 
 SURVEY_RESPONDENTS = 27_312
 RETRY_SECONDS = "1"
@@ -90,7 +89,7 @@ def run(as_of: date, seed: int, weeks: int, home: Home, screen: Screen) -> list[
         variables = {**airflow_home.environment(home), **simulated_connections(simulator), "INSIGHT_RETRY_SECONDS": RETRY_SECONDS}
         with (
             _environment(variables, without=PRODUCTION_ONLY),
-            _in_background(lambda: _prepare(home, variables, as_of, seed)) as prepared,
+            _in_background(lambda: _prepare(home, variables, as_of, seed, weeks)) as prepared,
         ):
             collect_history(simulator, history_dates(as_of, weeks), home, screen)
             with screen.stage("Airflow's database, the survey's file"):
@@ -109,56 +108,6 @@ def simulated_connections(simulator: SimulatorProcess) -> dict[str, str]:
     served |= {each.name: each.name.removeprefix("signals_") for each in SOURCES if isinstance(each, SignalSource)}
     connections = {f"AIRFLOW_CONN_{name.upper()}": simulator.connection_json(service) for name, service in served.items()}
     return connections | {"INSIGHT_CONTACT": "https://simulated.example"}
-
-
-def collect_history(simulator: SimulatorProcess, run_dates: list[date], home: Home, screen: Screen) -> None:
-    """Plan, collect and validate every platform on each run date, with the simulator's clock at the run's instant.
-
-    The platforms of a date are collected at the same time; they are validated one after the other while the next date is collected.
-    """
-    platforms = [source for source in SOURCES if isinstance(source, ApiSource)]
-    seeds = registry.current()
-    total = sum(len(seeds.forces_with_accounts(each.platform, day)) for each in platforms for day in run_dates)
-    titles = ", ".join(each.title for each in platforms)
-    with (
-        screen.stage(f"History of {titles}: {len(run_dates)} weekly run dates", total, "forces") as stage,
-        ThreadPoolExecutor(1) as validator,
-    ):
-        validations = []
-        for run_date in run_dates:
-            simulator.set_clock(run_instant(run_date))
-            _collect_forces(platforms, run_date, home, stage)
-            validations.append(validator.submit(_validate, platforms, run_date, home, stage))
-        for each in validations:
-            each.result()
-
-
-def _collect_forces(platforms: list[ApiSource], run_date: date, home: Home, stage: Stage) -> None:
-    """A force that fails is in the ledger with its cause, and in the run's report; the others go on."""
-    from include.collect import collect_force, plan
-
-    with ThreadPoolExecutor(FORCES_AT_ONCE) as pool:
-        waiting = [
-            pool.submit(collect_force, source.name, force_id, run_date, home)
-            for source in platforms
-            for force_id in plan(source.name, run_date, home=home)
-        ]
-        for each in as_completed(waiting):
-            try:
-                rows = sum(each.result().rows.values())
-            except SourceError:
-                rows = 0
-            stage.advance(rows, str(run_date))
-
-
-def _validate(platforms: list[ApiSource], run_date: date, home: Home, stage: Stage) -> None:
-    from include.validation import validate_run
-
-    reports = [validate_run(source.name, run_date, home=home) for source in platforms]
-    accepted, quarantined = sum(each.accepted for each in reports), sum(sum(each.quarantined.values()) for each in reports)
-    what = [each for report in reports for each in report.failed]
-    failed = "".join(f", {each if len(each) <= 60 else each[:59] + '…'}" for each in what)
-    stage.note(f"{run_date}: {accepted:,} rows accepted, {quarantined:,} quarantined{failed}")
 
 
 def run_dags(as_of: date, home: Home, screen: Screen) -> list[DagRun]:
@@ -209,9 +158,10 @@ def _watching(stage: Stage, dag_id: str, as_of: date, home: Home, parts: int | N
             thread.join()
 
 
-def _prepare(home: Home, variables: dict[str, str], as_of: date, seed: int) -> None:
+def _prepare(home: Home, variables: dict[str, str], as_of: date, seed: int, weeks: int) -> None:
     airflow_home.prepare(home, variables, home.path / "logs" / "make_run.log")
     drop_survey_export(home, as_of, seed)
+    drop_uploads(home, [*history_dates(as_of, weeks), as_of], seed)
 
 
 def drop_survey_export(home: Home, as_of: date, seed: int) -> Path | None:
@@ -236,6 +186,26 @@ def drop_survey_export(home: Home, as_of: date, seed: int) -> Path | None:
         dropped = run_instant(as_of).timestamp()
         os.utime(path, (dropped, dropped))
     return path
+
+
+def drop_uploads(home: Home, run_dates: Sequence[date], seed: int, forces: Iterable[str] | None = None) -> list[Path]:
+    """What people fill in of the platforms without an API, with readings of all run dates, into the inboxes; unless that was
+    collected before. Returns the paths of the files that wait. They carry the time of the last run, as those dropped some time ago.
+    """
+    from include.simulator.uploads import write_uploads
+    from include.simulator.uploads_world import WORLDS
+
+    waiting = []
+    with TemporaryDirectory(dir=home.path) as aside:
+        for path in write_uploads(Path(aside), seed, [run_instant(day) for day in run_dates], tuple(WORLDS), forces):
+            inbox = home.inbox / path.parent.name
+            if (inbox / "processed" / path.name).exists():
+                continue
+            inbox.mkdir(parents=True, exist_ok=True)
+            dropped = run_instant(run_dates[-1]).timestamp()
+            os.utime(path, (dropped, dropped))
+            waiting.append(path.rename(inbox / path.name))
+    return waiting
 
 
 @contextmanager

@@ -78,17 +78,18 @@ class Screen:
         self.line(f"  {done}{rows}{self.seconds[title]:.1f} s")
 
     def times(self) -> None:
-        """The time of each stage, their sum, and the most memory that this process and its largest child have held."""
+        """The time of each stage, their sum, and the most memory that was held."""
         self.line("\nTimes", style="bold")
         for title, seconds in self.seconds.items():
             self.line(f"  {seconds:7.1f} s  {title}")
         self.line(f"  {sum(self.seconds.values()):7.1f} s  in all; at most {peak_gibibytes():.2f} GiB of memory")
 
 
-def peak_gibibytes() -> float:
-    """The most that this process has held, plus the most that one of its ended children has: an upper bound of both together."""
-    kibibytes = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return kibibytes / KIBIBYTES_PER_GIBIBYTE
+def peak_gibibytes(children: int = 2) -> float:
+    """The most that this process has held, plus as many times the most that one of its ended children has as ran at once: an
+    upper bound of all together."""
+    here, child = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return (here + children * child) / KIBIBYTES_PER_GIBIBYTE
 
 
 @contextmanager

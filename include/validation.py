@@ -347,8 +347,10 @@ def _merge_ledger(
     attempts = [
         _attempts(ingest, reasons.get(position), held, source, run_date, registry) for position, ingest in enumerate(collected)
     ]
-    for kind, tables in (("plan", plans), ("collection", attempts)):
-        accepted.merge(kind, source, run_date, pa.concat_tables([LEDGER_KINDS[kind].record_schema.empty_table(), *tables]), home)
+    ids = {ingest.ingest_id for ingest in collected}
+    for kind, tables, replaced in (("plan", plans, None), ("collection", attempts, ids)):
+        table = pa.concat_tables([LEDGER_KINDS[kind].record_schema.empty_table(), *tables])
+        accepted.merge(kind, source, run_date, table, home, replaced)
     rows = []
     for row in batches.to_dict("records"):
         ingest, is_stopped = collected[row["position"]], row["position"] in reasons
@@ -374,7 +376,6 @@ def _merge_ledger(
                 "reason": reasons.get(row["position"]),
             }
         )
-    ids = {ingest.ingest_id for ingest in collected}
     accepted.merge("conservation", source, run_date, to_table("conservation", rows), home, ids)
 
 

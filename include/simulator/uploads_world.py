@@ -1,4 +1,4 @@
-"""The simulated platforms without an API for forces: LinkedIn, TikTok, Nextdoor, WhatsApp channels. What their dashboards would show."""
+"""The simulated platforms without an API for forces: LinkedIn, TikTok, Nextdoor, WhatsApp channels, as dashboards show them."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ DAG_IDS = {
     "ingest_tiktok",
     "ingest_whatsapp",
     "ingest_x",
+    "reprocess",
 }
 IMPACT = {"impact:critical", "impact:high", "impact:medium", "impact:low"}
 HEAVY = {"requests", "duckdb", "pandas", "pyarrow", "great_expectations", "dbt", "numpy", "scipy"}
@@ -151,6 +152,7 @@ def test_there_are_dag_files() -> None:
         "ingest_files.py",
         "ingest_platforms.py",
         "ingest_signals.py",
+        "reprocess.py",
     ]
 
 

@@ -104,6 +104,37 @@ def test_the_shipped_series_is_collected_and_green(dag_bag: Any, home: Home) -> 
     run = dag_bag.dags["ingest_signals_fediverse"].test(logical_date=run_instant(AS_OF))
     assert str(run.state) == "success"
     assert accepted.read("signal", home).num_rows == 1748
+    (path,) = (home.accepted / "signal" / "signals_fediverse").iterdir()
+    before = path.read_bytes()
+    conf = {"source": "signals_fediverse", "first": "2026-10-30", "last": "2026-11-02"}
+    again = dag_bag.dags["reprocess"].test(logical_date=run_instant(AS_OF), run_conf=conf)
+    assert str(again.state) == "success"
+    assert by_label(again, "again") == {"2026-11-02": ("success", 1)}, "the days that have landed something"
+    assert path.read_bytes() == before
+    assert told(again) == ["accepted/signals_fediverse"], "the warehouse follows"
+
+
+def told(run: Any) -> list[str]:
+    """Names of the assets that a run has told of."""
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        events = session.scalars(select(AssetEvent).where(AssetEvent.source_run_id == run.run_id))
+        return sorted(event.asset.name for event in events)
+
+
+def test_reprocess_names_the_file_that_it_cannot_read(dag_bag: Any, home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = home.landing / "signals_fediverse" / AS_OF.isoformat() / "fediverse.csv"
+    folder.mkdir(parents=True)
+    (folder / "0123456789abcdef0123.jsonl.gz").write_bytes(b"no gzip")
+    conf = {"source": "signals_fediverse", "first": AS_OF.isoformat(), "last": AS_OF.isoformat()}
+    run = dag_bag.dags["reprocess"].test(logical_date=run_instant(AS_OF), run_conf=conf)
+    assert str(run.state) == "failed"
+    assert by_label(run, "again") == {"2026-11-02": ("failed", 1)}, "another try reads the same"
+    assert states(run)["accepted"] == {"skipped"}
+    assert states(run)["all_reprocessed"] == {"failed"}
 
 
 def test_with_nothing_accepted_the_warehouse_is_not_built(dag_bag: Any, home: Home) -> None:

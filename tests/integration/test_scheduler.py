@@ -23,8 +23,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from include import airflow_home
+from include.history import collect_history
 from include.publish import current_version
-from include.run import SURVEY_RESPONDENTS, collect_history, drop_survey_export, simulated_connections
+from include.run import SURVEY_RESPONDENTS, drop_survey_export, simulated_connections
 from include.screen import Screen
 from include.settings import Home, run_instant
 from include.simulator.defects import Defect
