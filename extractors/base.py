@@ -16,6 +16,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from extractors.pacing import Limits
 from extractors.redaction import OWN_ITEMS
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Access:
 
     base_url: str
     token: Secret | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)  # one's own, by the name of the quota (extractors/pacing.py)
 
 
 @dataclass(frozen=True)
@@ -279,6 +281,8 @@ class ApiSource(Source):
     """A platform with an API: collected daily, one force at a time, account by account."""
 
     platform: ClassVar[str]
+    limits: ClassVar[Limits] = Limits()
+    """How the platform counts calls: what its answers announce is kept to, what they do not is counted (extractors/pacing.py)."""
 
     def classify(self, received: Received) -> SourceError | None:
         """What the platform's own error body means. None: no error known here; the client then goes by the status.

@@ -17,6 +17,7 @@ from extractors.facebook_rows import count, parse
 from extractors.meta import classify
 from extractors.meta_reading import INSIGHT_DAYS, MetaReading
 from extractors.meta_rows import is_before_window
+from extractors.pacing import Limits, meta_windows
 
 if TYPE_CHECKING:
     from extractors.http import HttpClient, Received
@@ -38,6 +39,7 @@ class FacebookPages(ApiSource):
     name = "facebook"
     title = "Facebook Pages"
     platform = "facebook"
+    limits = Limits(app="meta", read=meta_windows("pages"))
     documentation = "docs/sources/facebook.md"
     kinds = ("account", "post", "observation")
 

@@ -21,6 +21,7 @@ from requests.auth import AuthBase
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from extractors.base import Access, NoAnswer, Outage, Page, Refused, Secret, SourceError, Throttled
+from extractors.pacing import Pacer
 from extractors.redaction import OWN_ITEMS, UndeclaredList, dump, is_secret_name, redact, redact_text, unreadable_body
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ class HttpClient:
     classify: the source's reading of its own error bodies. redact_more: what it takes out of an answer beyond what is taken out
     of all (extractors/redaction.py). own_items: where own items stand (Source.own_items). reset_limit_seconds: the longest wait
     for a reset that the platform names; a longer one is left to the caller, as a Throttled error. tries: how often one request
-    is made at most.
+    is made at most. pacer: asked before every call, so that the limits which the platform announces are never met.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class HttpClient:
         own_items: tuple[str, ...] = OWN_ITEMS,
         contact: str = CONTACT,
         sleep: Callable[[float], None] = time.sleep,
+        pacer: Pacer | None = None,
         tries: int = 5,
         reset_limit_seconds: float = 120.0,
         connect_timeout_seconds: float = 10.0,
@@ -110,7 +112,8 @@ class HttpClient:
         self._classify = classify
         self._redact_more = redact_more
         self._own_items = own_items
-        self._sleep = sleep
+        self._pacer = pacer
+        self._sleep = pacer.sleep if pacer else sleep
         self._tries = tries
         self._reset_limit_seconds = reset_limit_seconds
         self._timeouts = (connect_timeout_seconds, read_timeout_seconds)
@@ -199,26 +202,47 @@ class HttpClient:
         )  # fmt: skip
 
     def _once(self, endpoint: str, url: str, request: str, account_id: str | None, context: Mapping[str, str]) -> _Try:
+        if self._pacer is None:
+            return self._ask(endpoint, url, request, account_id, context)[0]
+        try:
+            reservation = self._pacer.before(endpoint)
+        except SourceError as error:  # not asked at all
+            return _Try(None, None, error)
+        received: Received | None = None
+        attempt = _Try(None, None, None)
+        try:
+            attempt, received = self._ask(endpoint, url, request, account_id, context)
+        finally:
+            self._pacer.after(reservation, endpoint, received, attempt.error)
+        return attempt
+
+    def _ask(
+        self, endpoint: str, url: str, request: str, account_id: str | None, context: Mapping[str, str]
+    ) -> tuple[_Try, Received | None]:
+        """One call. The answer as received (its body not redacted) goes with it, where one came that tells its time."""
         try:
             status, headers, content = self._receive(url)
         except SourceError as error:
-            return _Try(None, None, error)
+            return _Try(None, None, error), None
         except (ValueError, OverflowError, HTTPException) as error:
             # an address or a header that cannot be sent; the message may quote either, the token with it
-            return _Try(None, None, Refused(f"the request could not be made ({type(error).__name__})"))
+            return _Try(None, None, Refused(f"the request could not be made ({type(error).__name__})")), None
         except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
-            return _Try(None, None, Outage("the answer broke off before its end"))
+            return _Try(None, None, Outage("the answer broke off before its end")), None
         except requests.RequestException as error:
             # the message of a requests error quotes the URL: only host and cause are told
-            return _Try(None, None, NoAnswer(f"no answer from {urlsplit(self._origin).netloc.rpartition('@')[2]}: {_cause(error)}"))
+            host = urlsplit(self._origin).netloc.rpartition("@")[2]
+            return _Try(None, None, NoAnswer(f"no answer from {host}: {_cause(error)}")), None
         try:
             observed_at = _observed_at(headers)
         except Outage as error:
-            return _Try(None, None, error)
+            return _Try(None, None, error), None
         try:
             body, text = self._decode(content, headers)
         except UndeclaredList as error:
-            return _Try(None, None, Refused(f"answer {status} of {endpoint} cannot be landed: {error}"))
+            unlanded = Received(status, headers, None, observed_at)
+            return _Try(None, None, Refused(f"answer {status} of {endpoint} cannot be landed: {error}")), unlanded
+        received = Received(status, headers, body, observed_at)
         problem = self._error(Received(status, headers, json.loads(text) if body is not None else None, observed_at))
         page = Page(
             endpoint=endpoint,
@@ -232,8 +256,8 @@ class HttpClient:
             context=dict(context),
         )
         if problem is None:
-            return _Try(page, body, None)
-        return _Try(_in_context(page, error=problem.cause), None, problem)
+            return _Try(page, body, None), received
+        return _Try(_in_context(page, error=problem.cause), None, problem), received
 
     def _receive(self, url: str) -> tuple[int, Mapping[str, str], bytes]:
         for _ in range(LONGEST_REDIRECT):

@@ -16,6 +16,7 @@ from extractors.instagram_rows import COUNTS, count, is_ad, parse, without_ads
 from extractors.meta import classify
 from extractors.meta_reading import INSIGHT_DAYS, MetaReading
 from extractors.meta_rows import day_of_meta, is_before, is_before_window, post_window
+from extractors.pacing import Limits, meta_windows
 
 if TYPE_CHECKING:
     from extractors.http import HttpClient, Received
@@ -39,6 +40,7 @@ class Instagram(ApiSource):
     name = "instagram"
     title = "Instagram"
     platform = "instagram"
+    limits = Limits(app="meta", read=meta_windows("instagram"))
     documentation = "docs/sources/instagram.md"
     kinds = ("account", "post", "observation")
 

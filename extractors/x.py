@@ -25,6 +25,7 @@ from extractors.base import (
     Throttled,
     TokenExpired,
 )
+from extractors.pacing import Limits, Quota
 from extractors.x_rows import count, for_landing, parse, post_window
 
 if TYPE_CHECKING:
@@ -37,6 +38,43 @@ DEPLETED = frozenset({"credits", "credits-depleted", "usage-capped"})
 UNKNOWN, NOT_AUTHORISED = "resource-not-found", frozenset({"client-forbidden", "not-authorized-for-resource"})
 RATE_LIMIT_CODE = 88
 
+POST_READ_DOLLARS, USER_READ_DOLLARS = 0.005, 0.010
+"""Pay-per-use prices of 2026 for each resource of an answer; the app's own account is cheaper, which is not counted on."""
+
+
+def _dollars(endpoint: str, body: Any) -> dict[str, float]:
+    """What an answer costs: each post and user in it, once a day however often it is asked for."""
+    price = USER_READ_DOLLARS if endpoint == "account" else POST_READ_DOLLARS
+    return {f"{endpoint} {one}": price for one in _ids(body)}
+
+
+def _posts_read(endpoint: str, body: Any) -> dict[str, float]:
+    return {} if endpoint == "account" else dict.fromkeys(_ids(body), 1.0)
+
+
+def _ids(body: Any) -> list[str]:
+    items = body.get("data") if isinstance(body, dict) else None
+    return [str(item["id"]) for item in (items if isinstance(items, list) else [items]) if isinstance(item, dict) and "id" in item]
+
+
+LIMITS = Limits(
+    by_endpoint=True,
+    quotas=(
+        Quota(
+            "credits",
+            "US dollars",
+            None,
+            "month",
+            cost={"account": USER_READ_DOLLARS},
+            other=POSTS_PER_PAGE * POST_READ_DOLLARS,
+            weigh=_dollars,
+            is_paid=True,
+        ),
+        Quota("posts", "posts", 3e6, "month", cost={"account": 0.0}, other=POSTS_PER_PAGE, weigh=_posts_read, is_paid=True),
+    ),
+)
+"""A window of 15 minutes for each request, in every answer's headers; credits, of which an answer says nothing."""
+
 
 class XPosts(ApiSource):
     """The forces' accounts on X: their followers and their posts of the last 30 days with public metrics."""
@@ -44,6 +82,7 @@ class XPosts(ApiSource):
     name = "x"
     title = "X"
     platform = "x"
+    limits = LIMITS
     documentation = "docs/sources/x.md"
     kinds = ("account", "post", "observation")
 

@@ -24,8 +24,6 @@ from types import TracebackType
 from include.settings import PROJECT_ROOT, Home, secrets_folder
 
 USER = "admin"
-POOL_SLOTS = 4
-"""Forces collected at the same time, per platform: most of the time is waiting, and platforms count calls, not connections."""
 
 COMPONENTS = {
     "api-server": ["api-server"],
@@ -110,7 +108,7 @@ def write_pools(home: Home) -> Path:
 
     wanted = {
         source.name: {
-            "slots": POOL_SLOTS,
+            "slots": source.limits.at_once,
             "description": f"Forces collected at once from {source.title}",
             "include_deferred": False,
         }

@@ -34,6 +34,7 @@ ROOMS = ("inbox", "published", "gx", "accepted", "quarantine", "records", "landi
 LEFT_OUT = {
     "build": "every build starts from nothing",
     "locks": "of running processes",
+    "budgets": "what a platform has counted since then, it says again; of a month's credits the count begins anew",
     "logs": "Airflow's and make run's",
     "keys": "INSIGHT_SECRETS, kept apart on purpose",
     "PostgreSQL for BI": "the next publication loads it again",

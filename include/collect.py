@@ -42,10 +42,11 @@ from extractors.base import (
 )
 from extractors.redaction import REDACTION_VERSION
 from include import accepted, credentials, landing, ledger, registry
+from include.budgets import LedgerPacer, app_of, reopen
 from include.disk import says_when_full
 from include.inbox import fingerprint, require_unchanged
 from include.records import LEDGER_KINDS, batch_to_table, to_table
-from include.settings import Home, contact, run_instant
+from include.settings import Home, contact, longest_wait_seconds, run_instant
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,8 @@ def plan(source: str, run_date: date, forces: Iterable[str] | None = None, home:
     Grain of kind `plan`: account × run date. Returns the force ids, sorted. KeyError for a force without an open account.
     """
     home = home or Home.current()
-    platform = _api_source(source).platform
+    api = _api_source(source)
+    platform = api.platform
     seeds = registry.current()
     known = seeds.forces_with_accounts(platform, run_date)
     wanted = sorted(set(forces)) if forces is not None else list(known)
@@ -122,6 +124,8 @@ def plan(source: str, run_date: date, forces: Iterable[str] | None = None, home:
         "rows": {"plan": len(rows)},
     }
     _write_records(_records_folder(home, source, run_date, PLAN_BATCH, ingest_id), {"plan": to_table("plan", rows)}, manifest)
+    if reopen(app_of(api), home):
+        log.info("%s: credits were used up a while ago; this run asks again", source)
     log.info("%s %s: planned %d forces, %d accounts", source, run_date, len(wanted), len(rows))
     return wanted
 
@@ -150,19 +154,23 @@ def collect_force(
     if not accounts:
         raise KeyError(f"no open account on {api.platform} on {run_date}: {force_id}")
     order = Order(force_id, accounts, run_date, seeds.source_fields(api.platform, run_date))
+    allowed = access or credentials.access(source).for_force(force_id)
+    pacer = LedgerPacer(api, allowed, run_date, home, sleep)
     client = HttpClient(
-        access or credentials.access(source).for_force(force_id),
+        allowed,
         run_date=run_date,
         classify=api.classify,
         redact_more=api.redact,
         own_items=api.own_items,
-        sleep=sleep,
+        pacer=pacer,
+        reset_limit_seconds=longest_wait_seconds(),
     )
     with _only_attempt(home, source, force_id):
         try:
             landed = landing.write(_fetch(api, client, order), home.landing / source / run_date.isoformat() / force_id)
         finally:
             client.close()
+            pacer.close()
         parsed = _parse(api, landed.path, force_id)
         outcomes = ledger.of_force(parsed, api, order, landed.ingest_id)
         collected = _record(api, parsed, landed, home, run_date, force_id, client.requests_made, {"collection": outcomes})

@@ -2,8 +2,9 @@
 
     AIRFLOW_CONN_FACEBOOK='{"conn_type": "http", "host": "https://graph.facebook.com", "extra": {"tokens": {"gwent": "…"}}}'
 
-host: the base URL. extra.tokens: a token for each force; password: one token for all that have none of their own. A token is
-made known to Airflow's logs, which then hide it wherever it turns up.
+host: the base URL. extra.tokens: a token for each force; password: one token for all that have none of their own. extra.limits:
+limits of one's own by the name of the quota, for example {"credits": 40}, US dollars a month on X. A token is made known to
+Airflow's logs, which then hide it wherever it turns up.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class SourceAccess:
     base_url: str
     tokens: Mapping[str, Secret] = field(default_factory=dict, repr=False)
     token_for_all: Secret | None = field(default=None, repr=False)
+    limits: Mapping[str, float] = field(default_factory=dict)
 
     def for_force(self, force_id: str) -> Access:
         """Base URL and token of one force. Raises CredentialsMissing."""
@@ -39,7 +41,7 @@ class SourceAccess:
             raise CredentialsMissing(
                 f"connection {self.source!r} has no token for {force_id}: set extra.tokens.{force_id}, or the password for all"
             )
-        return Access(self.base_url, _checked(self.source, place, token))
+        return Access(self.base_url, _checked(self.source, place, token), self.limits)
 
 
 def other_host(source: str) -> str | None:
@@ -91,6 +93,7 @@ def _read(source: str, connection: Mapping[str, Any]) -> SourceAccess:
     try:
         extra = json.loads(extra) if isinstance(extra, str) else extra
         given = {str(force): token for force, token in dict(extra.get("tokens") or {}).items() if token}
+        limits = {str(name): float(limit) for name, limit in dict(extra.get("limits") or {}).items()}
     except (ValueError, AttributeError, TypeError):
         raise CredentialsMissing(
             f'connection {source!r}: extra must be JSON like {{"tokens": {{"<force_id>": "<token>"}}}}'
@@ -98,7 +101,7 @@ def _read(source: str, connection: Mapping[str, Any]) -> SourceAccess:
     password = connection.get("password")
     _hide_in_logs([*given.values(), password])
     tokens = {force: Secret(token) for force, token in given.items()}
-    return SourceAccess(source, host, tokens, Secret(password) if password else None)
+    return SourceAccess(source, host, tokens, Secret(password) if password else None, limits)
 
 
 def _hide_in_logs(tokens: Iterable[Any]) -> None:

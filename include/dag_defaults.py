@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from extractors.base import (
     AccountClosed,
+    ApiSource,
     BadFile,
     CreditsDepleted,
     PermissionMissing,
@@ -23,7 +24,7 @@ from extractors.base import (
     TokenExpired,
     TooFewViewers,
 )
-from include.settings import LONDON
+from include.settings import LONDON, Home
 
 START_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 THROTTLED_DELAY = timedelta(minutes=15)
@@ -181,10 +182,12 @@ def accept(source: Source, collected: Any) -> None:
 
 def validated(source: Source, context: Mapping[str, Any]) -> dict[str, Any]:
     """Validates the run's records. Returns RunReport.to_dict(): tasks hand it on as JSON."""
+    from include.budgets import app_of, used_lines
     from include.validation import validate_run
 
     report = validate_run(source.name, run_date_of(context), data_docs=True)
-    print("\n".join(report.summary_lines()))
+    used = used_lines(Home.current(), app_of(source)) if isinstance(source, ApiSource) else []
+    print("\n".join([*report.summary_lines(), *used]))
     return report.to_dict()
 
 

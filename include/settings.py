@@ -50,6 +50,15 @@ def history_dates(as_of: date, weeks: int = HISTORY_WEEKS) -> list[date]:
     return [as_of - timedelta(weeks=week) for week in range(weeks, 0, -1)]
 
 
+DEFAULT_LONGEST_WAIT_SECONDS = 120.0
+
+
+def longest_wait_seconds() -> float:
+    """The longest wait for a platform's limit that a task sleeps through (`INSIGHT_LONGEST_WAIT_SECONDS`): after a longer one its
+    scheduler tries again, and the task's place is free meanwhile."""
+    return float(os.environ.get("INSIGHT_LONGEST_WAIT_SECONDS") or DEFAULT_LONGEST_WAIT_SECONDS)
+
+
 @dataclass(frozen=True)
 class Home:
     """The state folder (`INSIGHT_HOME`, by default `var/` in the project) and its rooms."""

@@ -339,18 +339,21 @@ def test_an_odd_value_costs_no_more_than_its_part(home: Home, script: Callable[[
     assert followers == [48210.0]
 
 
-def test_a_throttle_carries_the_longest_reset_that_was_named(home: Home) -> None:
+def test_a_throttle_carries_the_reset_that_was_named_and_the_tokens_other_account_is_not_asked(home: Home) -> None:
     first, second = account_ids("west-midlands")
-    minutes = {first: 30, second: 50}
+    asked_for = []
 
     def script(asked: Asked) -> Any:
-        usage = {"1": [{"estimated_time_to_regain_access": minutes[asked.path.split("/")[2]]}]}
+        asked_for.append(asked.path.split("/")[2])
+        usage = {"1": [{"estimated_time_to_regain_access": 30}]}
         body = {"error": {"message": "(#32) limit", "code": 32}}
         return Reply(body, 403, headers={"X-Business-Use-Case-Usage": json.dumps(usage)})
 
     with pytest.raises(Throttled) as raised:
         run(home, script, "west-midlands")
-    assert raised.value.reset_seconds == 50 * 60
+    assert raised.value.reset_seconds == pytest.approx(30 * 60, abs=5)
+    assert asked_for == [first]
+    assert outcomes(only_records(home, "west-midlands"))["*", None] == "throttled", second
 
 
 def test_an_endless_reset_is_a_day_and_a_retry_can_be_planned(home: Home) -> None:
