@@ -226,20 +226,18 @@ def _check(row: dict[str, Any]) -> None:
 def _asked(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """What a page proves, for the ledger: the spans of which all posts are there, and those that fall short of what they say."""
     good = [row for row in rows if "defect" not in row]
-    posts = {
-        (row["post_id"], datetime.fromisoformat(row["published_at"]).astimezone(LONDON).date().isoformat())
-        for row in good
-        if row["type"] == "post"
-    }
+    posts = {(row["post_id"], datetime.fromisoformat(row["published_at"])) for row in good if row["type"] == "post"}
     lists, short = [], []
     for row in good:
         if "posts_from" not in row:
             continue
-        held = sum(row["posts_from"] <= published <= row["posts_to"] for _, published in posts)
+        read_at = datetime.fromisoformat(row["read_at"])
+        days = [published.astimezone(LONDON).date().isoformat() for _, published in posts if published <= read_at]
+        held = sum(row["posts_from"] <= day <= row["posts_to"] for day in days)
         if held == row["posts_published"]:
             end = datetime.combine(date.fromisoformat(row["posts_to"]) + timedelta(days=1), time(0), LONDON)
             start = datetime.combine(date.fromisoformat(row["posts_from"]), time(0), LONDON)
-            until = min(end.astimezone(UTC), datetime.fromisoformat(row["read_at"]))
+            until = min(end.astimezone(UTC), read_at)
             lists.append(f"{start.astimezone(UTC).isoformat()}/{until.isoformat()}")
         else:
             short.append(f"row {row['number']}: {row['posts_published']} posts from {row['posts_from']} to {row['posts_to']}, "
