@@ -94,6 +94,8 @@ def _moment(cell: Any) -> tuple[date, time | None, datetime | None]:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
             return date.fromisoformat(text), None, None
         moment = datetime.fromisoformat(text)
+    except Wrong:
+        raise
     except ValueError:
         raise Wrong("date_unreadable", f"is no date ({shown(text)}); write 2026-10-31 or 2026-10-31 14:05") from None
     if not re.match(r"\d{4}-\d{2}-\d{2}[ T]", text):
