@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from extractors.base import Source
+from extractors.bluesky import Bluesky
 from extractors.facebook import FacebookPages
 from extractors.fediverse import FediverseUsers
 from extractors.instagram import Instagram
@@ -29,6 +30,7 @@ SOURCES: tuple[Source, ...] = (
     FacebookPages(),
     Instagram(),
     XPosts(),
+    Bluesky(),
     SurveyExports(pseudonym=_pseudonym, seeds=_seeds),
     Upload("linkedin", "LinkedIn (uploads)", seeds=_seeds),
     Upload("tiktok", "TikTok (uploads)", seeds=_seeds),

@@ -281,6 +281,7 @@ class ApiSource(Source):
     """A platform with an API: collected daily, one force at a time, account by account."""
 
     platform: ClassVar[str]
+    needs_token: ClassVar[bool] = True  # False: what is asked is public; a token that the connection has is sent all the same
     limits: ClassVar[Limits] = Limits()
     """How the platform counts calls: what its answers announce is kept to, what they do not is counted (extractors/pacing.py)."""
 

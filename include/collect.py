@@ -154,7 +154,7 @@ def collect_force(
     if not accounts:
         raise KeyError(f"no open account on {api.platform} on {run_date}: {force_id}")
     order = Order(force_id, accounts, run_date, seeds.source_fields(api.platform, run_date))
-    allowed = access or credentials.access(source).for_force(force_id)
+    allowed = access or credentials.access(source).for_force(force_id, api.needs_token)
     pacer = LedgerPacer(api, allowed, run_date, home, sleep)
     client = HttpClient(
         allowed,

@@ -33,10 +33,12 @@ class SourceAccess:
     token_for_all: Secret | None = field(default=None, repr=False)
     limits: Mapping[str, float] = field(default_factory=dict)
 
-    def for_force(self, force_id: str) -> Access:
+    def for_force(self, force_id: str, needs_token: bool = True) -> Access:
         """Base URL and token of one force. Raises CredentialsMissing."""
         place = f"extra.tokens.{force_id}" if force_id in self.tokens else "password"
         token = self.tokens.get(force_id, self.token_for_all)
+        if token is None and not needs_token:
+            return Access(self.base_url, None, self.limits)
         if token is None:
             raise CredentialsMissing(
                 f"connection {self.source!r} has no token for {force_id}: set extra.tokens.{force_id}, or the password for all"

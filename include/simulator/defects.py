@@ -10,15 +10,15 @@ from typing import Any
 KINDS: dict[str, str] = {
     "followers_not_reported": "the follower fields are absent from the snapshot",
     "insights_permission_lost": "insights answer 200 with an empty list",
-    "posts_permission_lost": "the list of posts is refused: #10, on X 403 client-forbidden",
-    "token_expired": "every request is refused: 190, subcode 463, on X 401",
+    "posts_permission_lost": "the list of posts is refused: #10, on X 403 client-forbidden, on Bluesky BlockedByActor",
+    "token_expired": "every request is refused: 190, subcode 463, on X 401, on Bluesky 400 ExpiredToken",
     "throttle": "the next detail.count requests (2) are refused. Meta: detail.code (32 or 80001, on Instagram 80002 or 4) with "
     "detail.status (400 or 403) and detail.regain_minutes (0). X: 429 until detail.regain_minutes, body by detail.form (v2 or v1)",
-    "server_error": "the next detail.count requests (1) answer 500, code 1, is_transient; elsewhere 503",
+    "server_error": "the next detail.count requests (1) answer 500, code 1, is_transient; Bluesky 502, elsewhere 503",
     "too_much_data": "a list of posts with a limit above detail.limit (25) answers 500, code 1, and asks for less",
     "truncated_page": "answers of detail.endpoint (published_posts) end in the middle",
     "html_page": "answers of detail.endpoint (published_posts) are HTML, with status 200",
-    "text_number": "a count as text: detail.field (followers_count)",
+    "text_number": "a count as text: detail.field (followers_count; Bluesky has its own names, such as followersCount)",
     "negative_count": "a count below zero: detail.field (followers_count)",
     "future_date": "the list of posts holds one created in 2099",
     "unknown_account_post": "the list of posts holds one of no registered account",
@@ -30,9 +30,10 @@ KINDS: dict[str, str] = {
     "edited_post": "from the first date on, the newest original older than detail.age_days (0) has a new id; the older ones are in "
     "its history, and gone",
     "credits_depleted": "every request answers 402; with detail.form enrolled in its older words, with usage_capped 429",
+    "account_taken_down": "every request answers 400 AccountTakedown",
     "activity_disabled": "detail.host (every one) answers 404 without a body",
 }
-SOCIAL, META = ("facebook", "instagram", "x"), ("facebook", "instagram")
+SOCIAL, META = ("facebook", "instagram", "x", "bluesky"), ("facebook", "instagram")
 PLATFORMS = (*SOCIAL, "wikimedia", "mastodon")
 KIND_PLATFORMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(KINDS, SOCIAL),
@@ -41,6 +42,8 @@ KIND_PLATFORMS: dict[str, tuple[str, ...]] = {
     "too_few_viewers": ("facebook",),
     "hidden_likes": ("instagram",),
     "edited_post": ("x",),
+    "future_date": ("facebook", "instagram", "x"),
+    "account_taken_down": ("bluesky",),
     "credits_depleted": ("x",),
     "activity_disabled": ("mastodon",),
 }
@@ -148,7 +151,8 @@ class Losses:
     spoilt_fields: frozenset[str]  # unusable: follower counts of the page; post counts of the page's newest original
 
 
-DOWN = ("token_expired", "credits_depleted", "throttle", "server_error", "truncated_page", "html_page")
+FOLLOWERS = ("followers_count", "followersCount")
+DOWN = ("token_expired", "credits_depleted", "account_taken_down", "throttle", "server_error", "truncated_page", "html_page")
 
 
 def losses(defects: Iterable[Defect], force_id: str, on: date, platform: str = "facebook") -> Losses:
@@ -163,7 +167,7 @@ def losses(defects: Iterable[Defect], force_id: str, on: date, platform: str = "
     posts = all_down or "published_posts" in down or "posts_permission_lost" in kinds
     spoilt = {defect.detail.get("field", "followers_count") for defect in due if defect.kind in ("text_number", "negative_count")}
     return Losses(
-        snapshot=all_down or "snapshot" in down or "followers_not_reported" in kinds or "followers_count" in spoilt,
+        snapshot=all_down or "snapshot" in down or "followers_not_reported" in kinds or not spoilt.isdisjoint(FOLLOWERS),
         posts=posts,
         post_insights=posts or "post_insights" in down or "insights_permission_lost" in kinds,
         page_insights=all_down or "page_insights" in down or "insights_permission_lost" in kinds,

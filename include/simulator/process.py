@@ -13,12 +13,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from include.simulator.clock import START
 from include.simulator.defects import Defect
 from include.simulator.graph import CONTROL_HEADER, control_key, force_token
 from include.simulator.register import SEEDS, read_register
+
+if TYPE_CHECKING:
+    from include.simulator.faults import Fault
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 STOP_SECONDS = 10
@@ -128,6 +131,14 @@ class SimulatorProcess:
     def plant(self, defects: Iterable[Defect]) -> None:
         """Put these defects in the place of those planted before."""
         self._order("PUT", "defects", [defect.to_json() for defect in defects])
+
+    def plant_faults(self, faults: Iterable[Fault]) -> None:
+        """Put these faults of the wire in the place of those before; requests are counted from here."""
+        self._order("PUT", "faults", [fault.to_json() for fault in faults])
+
+    def faults(self) -> dict[str, Any]:
+        """Since they were planted: `asked` (requests by platform) and `fired` (platform, kind, count)."""
+        return self._order("GET", "faults")
 
     def requests(self) -> dict[str, Any]:
         """How many requests came: `total`, `by_endpoint`, `by_force` (the holder of the token), and the same `by_platform`."""

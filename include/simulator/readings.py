@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from include.simulator.bluesky_world import BlueskyPost, BlueskyWorld
 from include.simulator.defects import Losses
 from include.simulator.insights import POST_METRICS
 from include.simulator.instagram_insights import IMPRESSIONS_END, REPOSTS_BEGIN
@@ -25,6 +26,7 @@ INTERACTIONS: dict[str, tuple[str, ...]] = {
     "tiktok": ("reactions", "comments", "shares"),
     "nextdoor": ("reactions", "comments"),
     "whatsapp": ("reactions", "shares"),
+    "bluesky": ("reactions", "comments", "reposts", "quotes"),
 }
 """What counts as an interaction: reactions, comments and sharing in every form. Saves are none."""
 
@@ -129,6 +131,21 @@ def uploaded_reading(platform: str) -> Callable[[UploadedPost, int, Losses, froz
     return read
 
 
+def bluesky_reading(post: BlueskyPost, instant: int, lost: Losses, spoilt: frozenset[str]) -> Reading:
+    """Everything is public and comes with the list. There are no views; a repost has no numbers of its own."""
+    counts = post.at(instant)
+    values = {
+        "reactions": ("likeCount", counts.likes),
+        "comments": ("replyCount", counts.replies),
+        "reposts": ("repostCount", counts.reposts),
+        "quotes": ("quoteCount", counts.quotes),
+        "saves": ("bookmarkCount", counts.bookmarks),
+    }
+    return _reading(
+        INTERACTIONS["bluesky"], {metric: None if name in spoilt else value for metric, (name, value) in values.items()}
+    )
+
+
 @dataclass(frozen=True)
 class SocialPlatform:
     """How the world of a platform is made, and how its posts are read."""
@@ -136,6 +153,7 @@ class SocialPlatform:
     name: str
     world: Callable[[int, Register], Timeline[Any]]
     read: Callable[[Any, int, Losses, frozenset[str]], Reading]
+    has_views: bool = True
 
 
 PLATFORMS: dict[str, SocialPlatform] = {
@@ -144,6 +162,7 @@ PLATFORMS: dict[str, SocialPlatform] = {
         SocialPlatform("facebook", World, facebook_reading),
         SocialPlatform("instagram", InstagramWorld, instagram_reading),
         SocialPlatform("x", XWorld, x_reading),
-        *(SocialPlatform(name, world, uploaded_reading(name)) for name, world in WORLDS.items()),
+        *(SocialPlatform(name, world, uploaded_reading(name), "views" in FIGURES[name].values()) for name, world in WORLDS.items()),
+        SocialPlatform("bluesky", BlueskyWorld, bluesky_reading, has_views=False),
     )
 }

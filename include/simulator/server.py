@@ -13,15 +13,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from include.simulator.bluesky import BlueskyAppView
+from include.simulator.bluesky_world import BlueskyWorld
 from include.simulator.clock import Clock
 from include.simulator.defects import Defect
 from include.simulator.facebook import FacebookPages
+from include.simulator.faults import Fault, FaultBook, content_of, spoilt
 from include.simulator.graph import CONTROL_HEADER, control_key
 from include.simulator.instagram import InstagramAccounts
 from include.simulator.instagram_world import InstagramWorld
 from include.simulator.mastodon import MastodonInstances
 from include.simulator.register import Register
-from include.simulator.service import Question, Service
+from include.simulator.service import Answer, Question, Service
 from include.simulator.wikimedia import WikimediaPageviews
 from include.simulator.world import World
 from include.simulator.x import XTimelines
@@ -36,7 +39,8 @@ def _bearer(request: Request) -> str | None:
 def _question(request: Request, platform: str) -> Question:
     path = request.scope["raw_path"].decode("ascii")[len(platform) + 1 :]  # undecoded: a %2F in it is part of a name
     root = f"http://{request.headers['host']}/{platform}"
-    return Question(path, dict(request.query_params), _bearer(request), root, request.headers.get("user-agent", ""))
+    query, pairs = dict(request.query_params), tuple(request.query_params.multi_items())
+    return Question(path, query, _bearer(request), root, request.headers.get("user-agent", ""), pairs)
 
 
 def create_services(seed: int, register: Register, secret: str, clock: Clock) -> tuple[Service, ...]:
@@ -45,6 +49,7 @@ def create_services(seed: int, register: Register, secret: str, clock: Clock) ->
         FacebookPages(World(seed, register), secret, clock),
         InstagramAccounts(InstagramWorld(seed, register), secret, clock),
         XTimelines(XWorld(seed, register), secret, clock),
+        BlueskyAppView(BlueskyWorld(seed, register), secret, clock),
         WikimediaPageviews(seed, secret, clock),
         MastodonInstances(seed, secret, clock),
     )
@@ -53,12 +58,13 @@ def create_services(seed: int, register: Register, secret: str, clock: Clock) ->
 def create_app(seed: int, register: Register, secret: str, clock: Clock | None = None) -> Starlette:
     """The whole simulator as one application.
 
-    `/<platform>/...` speaks the platform's contract. `PUT /_control/clock {"now": iso}`, `PUT /_control/defects [...]` and
-    `GET /_control/requests` want the control key in the header x-simulator-key.
+    `/<platform>/...` speaks the platform's contract. `PUT /_control/clock {"now": iso}`, `PUT /_control/defects [...]`,
+    `PUT` and `GET /_control/faults [...]` and `GET /_control/requests` want the control key in the header x-simulator-key.
     """
     clock = clock or Clock()
     services = create_services(seed, register, secret, clock)
     key = control_key(secret)
+    faults = FaultBook()
 
     def reply(status: int, content: bytes, media_type: str, headers: dict[str, str] | None = None) -> Response:
         return Response(content, status, {**(headers or {}), "date": clock.date_header, "x-simulated": "true"}, media_type)
@@ -67,13 +73,15 @@ def create_app(seed: int, register: Register, secret: str, clock: Clock | None =
         return reply(status, json.dumps(value).encode(), "application/json")
 
     def ask(service: Service) -> Callable[[Request], Awaitable[Response]]:
+        def answered(answer: Answer) -> Response:
+            return reply(answer.status, content_of(answer), answer.media_type, answer.headers)
+
         async def handle(request: Request) -> Response:
-            answer = service.answer(_question(request, service.platform))
-            is_text = isinstance(answer.body, str)
-            content = (answer.body if is_text else json.dumps(answer.body, separators=(",", ":"))).encode()
-            if answer.is_cut:
-                content = content[: max(len(content) // 2, 1)]
-            return reply(answer.status, content, answer.media_type, answer.headers)
+            question = _question(request, service.platform)
+            fault = faults.next(service.platform)
+            if fault is not None:
+                return await spoilt(fault, question, request, service.answer, answered)
+            return answered(service.answer(question))
 
         return handle
 
@@ -93,6 +101,7 @@ def create_app(seed: int, register: Register, secret: str, clock: Clock | None =
     async def control(request: Request) -> Response:
         if not hmac.compare_digest(request.headers.get(CONTROL_HEADER, ""), key):
             return reply_json(403, {"error": f"the header {CONTROL_HEADER} does not hold the control key"})
+        nonlocal faults
         what = request.path_params["what"]
         try:
             if (request.method, what) == ("PUT", "clock"):
@@ -103,10 +112,15 @@ def create_app(seed: int, register: Register, secret: str, clock: Clock | None =
                 for service in services:
                     service.plant(defects)
                 return reply_json(200, {"planted": len(defects)})
+            if (request.method, what) == ("PUT", "faults"):
+                faults = FaultBook(Fault.from_json(one) for one in await request.json())
+                return reply_json(200, faults.to_json())
         except (ValueError, KeyError, TypeError) as error:
             return reply_json(400, {"error": f"{type(error).__name__}: {error}"})
         if (request.method, what) == ("GET", "requests"):
             return reply_json(200, requests())
+        if (request.method, what) == ("GET", "faults"):
+            return reply_json(200, faults.to_json())
         return reply_json(404, {"error": f"no control {request.method} {what}"})
 
     async def unknown(request: Request, error: Exception) -> Response:

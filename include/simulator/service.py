@@ -24,6 +24,11 @@ class Question:
     token: str | None = None
     root: str = ""  # http://127.0.0.1:port/facebook: where the answer's own links point
     user_agent: str = ""
+    pairs: tuple[tuple[str, str], ...] = ()
+    """The parameters as they came, one that is repeated as often as it stands there."""
+
+    def every(self, name: str) -> list[str]:
+        return [value for each, value in self.pairs if each == name]
 
     @property
     def parts(self) -> list[str]:

@@ -238,6 +238,9 @@ def _sums_over_posts(plan: _Plan, months: Sequence[date]) -> Iterator[dict[str, 
             count = np.nan if listing == "missing" else float(len(group))
             yield _row(plan, force_id, month, "posts_published", count, count, np.nan, listing)
             for metric in ("interactions", "views"):
+                if metric == "views" and not plan.platform.has_views:
+                    yield _row(plan, force_id, month, metric, np.nan, np.nan, np.nan, "not_applicable")
+                    continue
                 total, status = _total(group[metric], group[f"{metric}_is_provisional"], listing)
                 yield _row(plan, force_id, month, metric, total, total, np.nan, status)
             both = group.dropna(subset=["interactions", "followers_at_posting"])
@@ -342,3 +345,8 @@ def instagram_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *r
 def x_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any, **options: Any) -> pd.DataFrame:
     """`month_truth` of X: likes, replies, retweets and quotes of originals and quotes, each post once; impressions as views."""
     return month_truth("x", seed, as_of, run_instants, *rest, **options)
+
+
+def bluesky_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any, **options: Any) -> pd.DataFrame:
+    """`month_truth` of Bluesky: likes, replies, reposts and quotes of originals and quotes; there are no views."""
+    return month_truth("bluesky", seed, as_of, run_instants, *rest, **options)

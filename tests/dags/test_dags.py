@@ -14,6 +14,7 @@ from tests.dags.conftest import dag_files
 
 DAG_IDS = {
     "build_warehouse",
+    "ingest_bluesky",
     "ingest_facebook",
     "ingest_instagram",
     "ingest_linkedin",

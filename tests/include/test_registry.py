@@ -82,7 +82,8 @@ def test_how_far_lists_and_daily_totals_reach_is_what_the_extractor_asks() -> No
     windows = {row["platform"]: (row["list_window_days"], row["day_window_days"]) for row in registry.load().tables["platforms"]}
     meta = (str(POST_WINDOW_DAYS), str(INSIGHT_DAYS))
     windows = {platform: days for platform, days in windows.items() if not registry.load().is_uploaded(platform)}
-    assert windows == {"facebook": meta, "instagram": meta, "x": (str(POST_WINDOW_DAYS), "")}
+    public = (str(POST_WINDOW_DAYS), "")
+    assert windows == {"facebook": meta, "instagram": meta, "x": public, "bluesky": public}
 
 
 @pytest.mark.parametrize("collected_by", ["fax", ""])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from datetime import date, timedelta
-from pathlib import Path
 from unittest.mock import patch
 
 import duckdb
@@ -76,9 +75,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> WholeWorld:
     """Two forces on Facebook from 7 September to 16 November, and three files of Gwent's LinkedIn dropped by hand."""
     folder = tmp_path_factory.mktemp("uploads")
     days = [date(2026, 9, 7) + timedelta(weeks=week) for week in range(11)]
-    world = run_world(
-        folder, days, forces=("gwent", "kent"), platforms=("facebook",), with_files=False, with_publication=False
-    )
+    world = run_world(folder, days, forces=("gwent", "kent"), platforms=("facebook",), with_files=False, with_publication=False)
     inbox = world.home.inbox / "linkedin"
     inbox.mkdir(parents=True)
     september = {"posts_from": "2026-09-01", "posts_to": "2026-09-30", "posts_published": "1"}

@@ -75,6 +75,11 @@ def x(simulator: SimulatorProcess) -> Asking:
     return fresh(simulator, "x")
 
 
+@pytest.fixture
+def bluesky(simulator: SimulatorProcess) -> Asking:
+    return fresh(simulator, "bluesky")
+
+
 def fresh(simulator: SimulatorProcess, platform: str) -> Asking:
     """The simulator as it was at its start."""
     simulator.set_clock(START)

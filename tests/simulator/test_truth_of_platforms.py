@@ -14,10 +14,11 @@ import pytest
 from include.simulator.defects import Defect
 from include.simulator.process import SimulatorProcess
 from include.simulator.register import SEEDS
-from include.simulator.truth import instagram_truth, post_truth, x_truth
+from include.simulator.truth import bluesky_truth, instagram_truth, post_truth, x_truth
 from tests.simulator.conftest import SEED, Asking
 from tests.simulator.test_truth import AS_OF, LONDON, WEEKLY, Seen, is_open, month_of, read
 
+WITHOUT_VIEWS = ("bluesky",)
 FORCES = ("gwent", "devon-and-cornwall", "dyfed-powys")
 ORGANIC = ("likes", "comments", "shares", "reposts")
 INSTAGRAM_DEFECTS = [
@@ -36,6 +37,14 @@ X_DEFECTS = [
     Defect("text_number", "gwent", date(2026, 8, 31), date(2026, 9, 28), {"field": "quote_count"}, "x"),
     Defect("duplicate_page", "gwent", date(2026, 9, 21), AS_OF, platform="x"),
     Defect("posts_permission_lost", "devon-and-cornwall", date(2026, 8, 17), date(2026, 8, 17), platform="x"),
+]
+BLUESKY_DEFECTS = [
+    Defect("token_expired", "dyfed-powys", date(2026, 9, 7), date(2026, 9, 7), platform="bluesky"),
+    Defect("text_number", "gwent", date(2026, 8, 31), date(2026, 9, 28), {"field": "quoteCount"}, "bluesky"),
+    Defect("negative_count", "dyfed-powys", date(2026, 10, 5), date(2026, 10, 31), {"field": "followersCount"}, "bluesky"),
+    Defect("duplicate_page", "gwent", date(2026, 9, 21), AS_OF, platform="bluesky"),
+    Defect("posts_permission_lost", "devon-and-cornwall", date(2026, 8, 17), date(2026, 8, 17), platform="bluesky"),
+    Defect("followers_not_reported", "gwent", date(2026, 9, 1), date(2026, 9, 30), platform="bluesky"),
 ]
 
 
@@ -101,6 +110,32 @@ def run_x(asking: Asking, row: dict[str, str], now: datetime, seen: Seen) -> Non
         note(seen, one, now, counts["impression_count"], parts)
 
 
+def run_bluesky(asking: Asking, row: dict[str, str], now: datetime, seen: Seen) -> None:
+    did = row["account_id"]
+    followers = good(asking, "app.bsky.actor.getProfile", row, "xrpc", actor=did).get("followersCount")
+    if isinstance(followers, int) and followers >= 0:
+        seen.followers[did].append((now, followers))
+    start = now.replace(hour=0) + timedelta(days=1) - timedelta(days=30)
+    cursor: dict[str, str] = {}
+    while True:
+        body = good(asking, "app.bsky.feed.getAuthorFeed", row, "xrpc", actor=did, limit=25, **cursor)
+        for item in body.get("feed", []):
+            post, is_repost = item["post"], "reason" in item
+            one = item["reason"]["uri"] if is_repost else post["uri"]
+            said = (post["indexedAt"], post["record"]["createdAt"])
+            times = [item["reason"]["indexedAt"]] if is_repost else said
+            published = min(datetime.fromisoformat(each).replace(microsecond=0) for each in times)
+            if published < start:
+                continue
+            is_original = not is_repost and "reply" not in item
+            seen.posts[one] = {"force": row["force_id"], "page": did, "published": published, "is_original": is_original}
+            parts = [post[f"{name}Count"] for name in ("like", "reply", "repost", "quote")]
+            note(seen, one, now, None, [part if isinstance(part, int) else None for part in parts])
+        if "cursor" not in body or published < start:
+            break
+        cursor = {"cursor": body["cursor"]}
+
+
 def note(seen: Seen, one: str, now: datetime, views: int | None, parts: list[int | None]) -> None:
     if views is not None:
         seen.numbers[one, "views"].append((now, views))
@@ -129,7 +164,8 @@ def recount(seen: Seen, platform: str) -> dict[tuple[str, date, str], float]:
             figures[force, month, "posts_published"] = len(ids)
             for metric in ("interactions", "views"):
                 values = [value for one in ids if (value := read(seen, one, metric, WEEKLY[-1])) is not None]
-                figures[force, month, metric] = sum(values) if values or not ids else np.nan
+                is_served = metric != "views" or platform not in WITHOUT_VIEWS
+                figures[force, month, metric] = sum(values) if values or (not ids and is_served) else np.nan
             pairs = []
             for one in ids:
                 value = read(seen, one, "interactions", WEEKLY[-1])
@@ -141,14 +177,20 @@ def recount(seen: Seen, platform: str) -> dict[tuple[str, date, str], float]:
     return figures
 
 
-RUNS = {"instagram": run_instagram, "x": run_x}
-TRUTHS: dict[str, Callable[..., pd.DataFrame]] = {"instagram": instagram_truth, "x": x_truth}
+RUNS = {"instagram": run_instagram, "x": run_x, "bluesky": run_bluesky}
+TRUTHS: dict[str, Callable[..., pd.DataFrame]] = {"instagram": instagram_truth, "x": x_truth, "bluesky": bluesky_truth}
 
 
 @pytest.mark.parametrize(
     ("platform", "defects"),
-    [("instagram", []), ("instagram", INSTAGRAM_DEFECTS), ("x", []), ("x", X_DEFECTS)],
-    ids=["instagram", "instagram with defects", "x", "x with defects"],
+    [
+        pytest.param("instagram", [], id="instagram"),
+        pytest.param("instagram", INSTAGRAM_DEFECTS, id="instagram with defects"),
+        pytest.param("x", [], id="x"),
+        pytest.param("x", X_DEFECTS, id="x with defects"),
+        pytest.param("bluesky", [], id="bluesky"),
+        pytest.param("bluesky", BLUESKY_DEFECTS, id="bluesky with defects"),
+    ],
 )
 def test_truth_equals_a_recount_through_the_api(platform: str, defects: list[Defect]) -> None:
     seen = Seen()

@@ -76,7 +76,7 @@ closed_by_later_run as (
             holes.source = attempts.source
             and holes.subject = attempts.subject
             and coalesce(holes.account_id, '') = coalesce(attempts.account_id, '')
-            and (attempts.object_id is null or attempts.object_id = holes.object_id)
+            and (attempts.object_id is null or holes.object_id = attempts.object_id)
             and holes.run_date < attempts.run_date
             and holes.last_seen_at < attempts.seen_at
     left join uploaded on holes.platform = uploaded.platform

@@ -1,0 +1,116 @@
+"""What open social networks have in common: an account asked for its counts, then for its posts, newest first, page by page."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from extractors.base import Account, AccountClosed, Gap, NoAnswer, Order, Outage, Page, PermissionMissing, Refused, SourceError
+
+if TYPE_CHECKING:
+    from extractors.http import Answer, HttpClient
+
+LARGEST_NUMBER_OF_PAGES = 50
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request: a path below the base URL, or a whole URL that the platform gave."""
+
+    path: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+class AccountReading(ABC):
+    """All that is asked about one account in one run. What fails becomes a Gap; the rest goes on."""
+
+    def __init__(self, client: HttpClient, order: Order, account: Account) -> None:
+        self.client = client
+        self.order = order
+        self.account = account
+        self.unknown_handle: list[Gap] = []
+
+    @abstractmethod
+    def snapshot(self) -> Request:
+        """The request for the account's own numbers."""
+
+    @abstractmethod
+    def first_page(self) -> Request: ...
+
+    @abstractmethod
+    def following(self, answer: Answer) -> Request | None:
+        """The page after this one; None where the list, or what is wanted of it, has ended."""
+
+    def closed_or_renamed(self, error: AccountClosed) -> None:
+        """What it means that the snapshot's account is unknown: by default that the account is closed."""
+        raise error
+
+    def context(self) -> dict[str, str]:
+        """Facts that the parser needs of every page."""
+        return {}
+
+    def run(self) -> Iterator[Page | Gap]:
+        ended: SourceError | None = None
+        try:
+            yield from self._snapshot()
+            yield from self._posts()
+        except SourceError as error:
+            # the token, a throttle, or the account itself: every further request would fail too
+            yield Gap(self.account.account_id, "*", error.cause, str(error))
+            ended = error
+        if not isinstance(ended, AccountClosed):
+            yield from self.unknown_handle
+
+    def gaps(self, cause: str, detail: str) -> Iterator[Gap]:
+        """Of all numbers of the account."""
+        for name in self.order.field_names("account", "snapshot"):
+            yield Gap(self.account.account_id, name, cause, detail, None, "account")
+
+    def _ask(
+        self, endpoint: str, request: Request, object_type: str, subjects: Sequence[str], **context: str
+    ) -> Generator[Page, None, Answer]:
+        """Yields the pages, returns the answer, raises the SourceError. object_type: whose fields the subjects are."""
+        answer = self.client.get(
+            endpoint,
+            request.path,
+            request.parameters,
+            account_id=self.account.account_id,
+            context={"subjects": ",".join(subjects), "object_type": object_type, **self.context(), **context},
+        )
+        yield from answer.pages
+        answer.usable()
+        return answer
+
+    def _snapshot(self) -> Iterator[Page | Gap]:
+        try:
+            yield from self._ask("account", self.snapshot(), "account", self.order.field_names("account", "snapshot"))
+        except AccountClosed as error:
+            self.closed_or_renamed(error)
+        except (Outage, PermissionMissing) as error:
+            if isinstance(error, NoAnswer):
+                raise
+            yield from self.gaps(error.cause, str(error))
+
+    def _posts(self) -> Iterator[Page | Gap]:
+        subjects = ("posts", *self.order.field_names("post", "lifetime"))
+        seen: Counter[str] = Counter()
+        number, request = 1, self.first_page()
+        try:
+            while True:
+                answer = yield from self._ask("posts", request, "post", subjects, page=str(number))
+                following = self.following(answer)
+                if following is None:
+                    return
+                seen[f"{following.path} {sorted(following.parameters.items())}"] += 1
+                if max(seen.values()) > 2:  # twice is a page served again, three times a circle
+                    raise Refused(f"paging leads back to a page already read; the list ends after {number} pages")
+                if number == LARGEST_NUMBER_OF_PAGES:
+                    raise Refused(f"the list has more than {LARGEST_NUMBER_OF_PAGES} pages")
+                number, request = number + 1, following
+        except (Outage, PermissionMissing) as error:
+            yield Gap(self.account.account_id, "posts", error.cause, str(error))
+            if isinstance(error, NoAnswer):
+                raise
