@@ -12,6 +12,7 @@ from extractors.signals_wikimedia import WikimediaViews
 from extractors.survey import Seeds, SurveyExports
 from extractors.upload import Upload
 from extractors.x import XPosts
+from extractors.youtube import YouTubeChannels
 
 
 def _pseudonym(value: str) -> str:
@@ -31,6 +32,7 @@ SOURCES: tuple[Source, ...] = (
     Instagram(),
     XPosts(),
     Bluesky(),
+    YouTubeChannels(),
     SurveyExports(pseudonym=_pseudonym, seeds=_seeds),
     Upload("linkedin", "LinkedIn (uploads)", seeds=_seeds),
     Upload("tiktok", "TikTok (uploads)", seeds=_seeds),

@@ -1,6 +1,7 @@
 """The one HTTP client: timeouts, backoff with jitter, the platform's own reset, and redaction before anything leaves it.
 
-The token goes into the Authorization header and to the host of `base_url`, nowhere else. No clock is read here.
+The token goes into one header (Authorization, unless the source says otherwise) and to the host of `base_url`, nowhere else. No
+clock is read here.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import requests
 from requests.auth import AuthBase
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
-from extractors.base import Access, NoAnswer, Outage, Page, Refused, Secret, SourceError, Throttled
+from extractors.base import AUTHORIZATION, Access, NoAnswer, Outage, Page, Refused, Secret, SourceError, Throttled
 from extractors.pacing import Pacer
 from extractors.redaction import OWN_ITEMS, UndeclaredList, dump, is_secret_name, redact, redact_text, unreadable_body
 
@@ -60,15 +61,17 @@ class Answer:
         return self.body
 
 
-class _Bearer(AuthBase):
+class _InHeader(AuthBase):
     """Sets the header itself, so that no ~/.netrc of the machine can replace it."""
 
-    def __init__(self, token: Secret | None) -> None:
+    def __init__(self, token: Secret | None, header: str) -> None:
         self._token = token
+        self._header = header
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if self._token is not None:
-            request.headers["Authorization"] = f"Bearer {self._token.reveal()}"
+            scheme = "Bearer " if self._header == AUTHORIZATION else ""
+            request.headers[self._header] = f"{scheme}{self._token.reveal()}"
         return request
 
 
@@ -83,9 +86,10 @@ class HttpClient:
     """Asks one host with one token. Not for sharing between threads.
 
     classify: the source's reading of its own error bodies. redact_more: what it takes out of an answer beyond what is taken out
-    of all (extractors/redaction.py). own_items: where own items stand (Source.own_items). reset_limit_seconds: the longest wait
-    for a reset that the platform names; a longer one is left to the caller, as a Throttled error. tries: how often one request
-    is made at most. pacer: asked before every call, so that the limits which the platform announces are never met.
+    of all (extractors/redaction.py). own_items: where own items stand (Source.own_items). token_header: where the token
+    goes (ApiSource.token_header). reset_limit_seconds: the longest wait for a reset that the platform names; a longer one is left
+    to the caller, as a Throttled error. tries: how often one request is made at most. pacer: asked before every call, so that the
+    limits which the platform announces are never met.
     """
 
     def __init__(
@@ -96,6 +100,7 @@ class HttpClient:
         classify: Callable[[Received], SourceError | None] = lambda received: None,
         redact_more: Callable[[Any], Any] = lambda body: body,
         own_items: tuple[str, ...] = OWN_ITEMS,
+        token_header: str = AUTHORIZATION,
         contact: str = CONTACT,
         sleep: Callable[[float], None] = time.sleep,
         pacer: Pacer | None = None,
@@ -121,7 +126,7 @@ class HttpClient:
         self._backoff = wait_random_exponential(multiplier=0.5, max=30)  # full jitter
         self._slow_backoff = wait_random_exponential(multiplier=2, max=60)
         self._session = requests.Session()
-        self._session.auth = _Bearer(access.token)
+        self._session.auth = _InHeader(access.token, token_header)
         self._session.headers["User-Agent"] = f"police-social-insight/0.1 (+{contact})"
         self._session.headers["Accept"] = "application/json"
         self._session.trust_env = urlsplit(self._base_url).hostname not in ("127.0.0.1", "localhost", "::1")

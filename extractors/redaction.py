@@ -29,6 +29,9 @@ NOT_SECRET = frozenset({"__paging_token"})
 META_TOKEN = re.compile(r"(?:(?<![A-Za-z0-9_])|(?<=%[0-9A-Fa-f]{2}))EAA[A-Za-z0-9_-]{20,}")
 """How Meta's tokens begin; error messages quote them, and links within links (`…%3Faccess_token%3DEAA…`)."""
 
+GOOGLE_KEY = re.compile(r"AIza[A-Za-z0-9_-]{35}")
+"""How Google's API keys look."""
+
 PEOPLE = frozenset(
     {
         "from", "to", "tags", "story", "story_tags", "message_tags", "with_tags", "tagged_users", "mentions", "admin_creator",
@@ -102,6 +105,8 @@ def redact_text(text: str, secrets: Iterable[str] = (), own_origin: str = "") ->
             text = _every_form(secret).sub(HIDDEN, text)
     if "EAA" in text:
         text = META_TOKEN.sub(HIDDEN, text)
+    if "AIza" in text:
+        text = GOOGLE_KEY.sub(HIDDEN, text)
     return redact_url(text, own_origin)
 
 

@@ -162,6 +162,7 @@ def collect_force(
         classify=api.classify,
         redact_more=api.redact,
         own_items=api.own_items,
+        token_header=api.token_header,
         pacer=pacer,
         reset_limit_seconds=longest_wait_seconds(),
     )

@@ -17,6 +17,7 @@ from include.simulator.times import london_date
 from include.simulator.uploads_world import FIGURES, WORLDS, UploadedPost
 from include.simulator.world import Post, World
 from include.simulator.x_world import XPost, XWorld
+from include.simulator.youtube_world import Video, YouTubeWorld
 
 INTERACTIONS: dict[str, tuple[str, ...]] = {
     "facebook": ("reactions", "comments", "shares"),
@@ -27,6 +28,7 @@ INTERACTIONS: dict[str, tuple[str, ...]] = {
     "nextdoor": ("reactions", "comments"),
     "whatsapp": ("reactions", "shares"),
     "bluesky": ("reactions", "comments", "reposts", "quotes"),
+    "youtube": ("reactions", "comments"),
 }
 """What counts as an interaction: reactions, comments and sharing in every form. Saves are none."""
 
@@ -146,6 +148,23 @@ def bluesky_reading(post: BlueskyPost, instant: int, lost: Losses, spoilt: froze
     )
 
 
+def youtube_reading(post: Video, instant: int, lost: Losses, spoilt: frozenset[str]) -> Reading:
+    """Everything is public and comes with the video. There are no shares, and views are not split into organic and paid."""
+    counts, unknown = post.at(instant), spoilt | lost.hidden
+
+    def get(name: str, value: int) -> int | None:
+        return None if lost.post_insights or name in unknown else value
+
+    return _reading(
+        INTERACTIONS["youtube"],
+        {
+            "reactions": get("likeCount", counts.likes),
+            "comments": get("commentCount", counts.comments),
+            "views": get("viewCount", counts.views),
+        },
+    )
+
+
 @dataclass(frozen=True)
 class SocialPlatform:
     """How the world of a platform is made, and how its posts are read."""
@@ -164,5 +183,6 @@ PLATFORMS: dict[str, SocialPlatform] = {
         SocialPlatform("x", XWorld, x_reading),
         *(SocialPlatform(name, world, uploaded_reading(name), "views" in FIGURES[name].values()) for name, world in WORLDS.items()),
         SocialPlatform("bluesky", BlueskyWorld, bluesky_reading, has_views=False),
+        SocialPlatform("youtube", YouTubeWorld, youtube_reading),
     )
 }

@@ -26,6 +26,7 @@ DAG_IDS = {
     "ingest_tiktok",
     "ingest_whatsapp",
     "ingest_x",
+    "ingest_youtube",
     "reprocess",
 }
 IMPACT = {"impact:critical", "impact:high", "impact:medium", "impact:low"}
