@@ -7,6 +7,7 @@ from extractors.bluesky import Bluesky
 from extractors.facebook import FacebookPages
 from extractors.fediverse import FediverseUsers
 from extractors.instagram import Instagram
+from extractors.mastodon import Mastodon
 from extractors.signals_mastodon import MastodonActivity
 from extractors.signals_wikimedia import WikimediaViews
 from extractors.survey import Seeds, SurveyExports
@@ -30,9 +31,10 @@ def _seeds() -> Seeds:
 SOURCES: tuple[Source, ...] = (
     FacebookPages(),
     Instagram(),
-    XPosts(),
+    XPosts(pseudonym=_pseudonym),
     Bluesky(),
     YouTubeChannels(),
+    Mastodon(),
     SurveyExports(pseudonym=_pseudonym, seeds=_seeds),
     Upload("linkedin", "LinkedIn (uploads)", seeds=_seeds),
     Upload("tiktok", "TikTok (uploads)", seeds=_seeds),

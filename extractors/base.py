@@ -297,6 +297,10 @@ class ApiSource(Source):
     limits: ClassVar[Limits] = Limits()
     """How the platform counts calls: what its answers announce is kept to, what they do not is counted (extractors/pacing.py)."""
 
+    def base_url(self, account: Account, connection: str) -> str:
+        """Where an account is asked. connection: the base URL that the connection gives. A token goes to that host alone."""
+        return connection
+
     def classify(self, received: Received) -> SourceError | None:
         """What the platform's own error body means. None: no error known here; the client then goes by the status.
 

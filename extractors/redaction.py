@@ -69,7 +69,8 @@ NUMBERS_OF = ("values", "total_value")
 """What a metric has beside its name."""
 
 OWN_ITEMS = ("data",)
-"""Where own items stand, unless a source says otherwise: names of members from the answer down, joined by dots, lists left out."""
+"""Where own items stand, unless a source says otherwise: names of members from the answer down, joined by dots, lists left out.
+Of an answer that is a list each item is one, and names go from the item down."""
 
 OWN_ID = re.compile(r"\d+(_\d+)?")
 ERRORS = ("error", "errors")
@@ -177,7 +178,7 @@ def _own(item: Any, own_items: frozenset[str] = frozenset(), path: str = "") -> 
     kept = {}
     for name, member in item.items():
         place = f"{path}.{name}" if path else name
-        if path and place in own_items:
+        if place in own_items:
             kept[name] = _own_or_each(member, own_items, place)
         elif name not in PEOPLE:
             kept[name] = _below(name, member)

@@ -73,6 +73,19 @@ TABLES: tuple[ContractTable, ...] = (
         },
     ),
     ContractTable(
+        "fct_response",
+        ("platform", "account_id", "message_key"),
+        fed_by="message",
+        newest="last_seen_at",
+        may_be_null=dict.fromkeys(
+            ("first_reply_at", "response_seconds_24_7", "response_seconds_office"), "nobody may have been answered yet"
+        ),
+        null_at_first=dict.fromkeys(
+            ("is_answered_within_7_days", "is_censored"),
+            "no message may have waited for seven days, or been answered, in the first week",
+        ),
+    ),
+    ContractTable(
         "fct_metric_daily",
         ("force_id", "platform", "account_id", "metric", "metric_version", "metric_date"),
         fed_by="observation",
@@ -131,6 +144,16 @@ TABLES: tuple[ContractTable, ...] = (
             "metric": "a gap can be about everything",
             "detail": PLATFORM,
             "closed_at": "no gap has been closed",
+        },
+    ),
+    ContractTable(
+        "account_proposals",
+        ("force_id", "platform", "handle", "change"),
+        may_be_empty=True,
+        may_be_null={
+            "current_handle": "an account can be new",
+            "account_id": "an account can be new",
+            "url": "what is gone has no address",
         },
     ),
 )

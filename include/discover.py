@@ -10,10 +10,11 @@ import csv
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 from extractors import police_uk
 from extractors.base import Access, Gap, Page, SourceError
@@ -181,8 +182,11 @@ def discover(
             _listed_before(folder, run_date),
         )
     ]
-    _accept(proposals, run_date, landed.ingest_id, home)
     gaps = tuple(each for each in items if isinstance(each, Gap))
+    accepted.ensure_schema_files(home)
+    with accepted.merging(home, police_uk.NAME, run_date):
+        _accept(proposals, run_date, landed.ingest_id, home)
+        _record_outcomes(pages, gaps, run_date, landed.ingest_id, home)
     found = Discovered(
         run_date,
         landed.ingest_id,
@@ -248,8 +252,31 @@ def _accept(proposals: Sequence[Proposal], run_date: date, ingest_id: str, home:
                 "detail": each.detail,
             }
         )
-    accepted.ensure_schema_files(home)
     accepted.merge("proposal", police_uk.NAME, run_date, to_table("proposal", rows), home, [ingest_id])
+
+
+def _record_outcomes(pages: Mapping[str, Page], gaps: Iterable[Gap], run_date: date, ingest_id: str, home: Home) -> None:
+    """Kind `collection`: force × attempt; the subject is the force (`*`: the list of forces). It belongs to no platform."""
+    recorded_at = datetime.now(UTC)
+    common = {
+        "source": police_uk.NAME,
+        "run_date": run_date,
+        "ingest_id": ingest_id,
+        "recorded_at": recorded_at,
+        "is_simulated": any(page.is_simulated for page in pages.values()),
+    }
+    rows: list[dict[str, Any]] = [
+        {**common, "force_id": force_id, "subject": force_id, "outcome": "collected", "observed_at": page.observed_at}
+        for force_id, page in pages.items()
+    ]
+    if pages:
+        seen_at = max(page.observed_at for page in pages.values())
+        rows.append({**common, "subject": "*", "outcome": "collected", "observed_at": seen_at})
+    for gap in gaps:
+        force_id = None if gap.subject == "*" else gap.subject
+        what = {"outcome": "gap", "cause": gap.cause, "detail": gap.detail}
+        rows.append({**common, "force_id": force_id, "subject": gap.subject, **what})
+    accepted.merge("collection", police_uk.NAME, run_date, to_table("collection", rows), home, [ingest_id])
 
 
 def _write_report(proposals: Sequence[Proposal], path: Path) -> Path:

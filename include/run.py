@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from extractors import SOURCES
+from extractors import SOURCES, police_uk
 from extractors.base import ApiSource, SignalSource
 from include import airflow_home, registry
 from include.history import collect_history
@@ -106,6 +106,7 @@ def simulated_connections(simulator: SimulatorProcess) -> dict[str, str]:
     """The Airflow connection of every platform and open source, as variables. They hold tokens: never log them."""
     served = {each.name: each.platform for each in SOURCES if isinstance(each, ApiSource)}
     served |= {each.name: each.name.removeprefix("signals_") for each in SOURCES if isinstance(each, SignalSource)}
+    served |= {police_uk.NAME: police_uk.NAME}
     connections = {f"AIRFLOW_CONN_{name.upper()}": simulator.connection_json(service) for name, service in served.items()}
     return connections | {"INSIGHT_CONTACT": "https://simulated.example"}
 

@@ -16,12 +16,15 @@ P = TypeVar("P", bound=BasePost)
 KINDS: dict[str, str] = {
     "followers_not_reported": "the follower fields are absent from the snapshot",
     "insights_permission_lost": "insights answer 200 with an empty list",
-    "posts_permission_lost": "the list of posts is refused: #10, on X 403 client-forbidden, on Bluesky BlockedByActor",
+    "posts_permission_lost": "the list of posts is refused: #10, on X 403 client-forbidden, on Bluesky 400 BlockedByActor, "
+    "on Mastodon 401",
+    "messages_permission_lost": "what the public says is refused: X's mentions 403 client-forbidden",
     "token_expired": "every request is refused: 190, subcode 463, on X 401, on Bluesky 400 ExpiredToken, on YouTube 400 "
     "(detail.form old: in its older words)",
     "throttle": "the next detail.count requests (2) are refused. Meta: detail.code (32 or 80001, on Instagram 80002 or 4) with "
     "detail.status (400 or 403) and detail.regain_minutes (0). X: 429 until detail.regain_minutes, body by detail.form (v2 or v1). "
-    "YouTube: detail.form rate (403), user (429) or quota (403, until midnight Pacific)",
+    "YouTube: detail.form rate (403), user (429) or quota (403, until midnight Pacific). Mastodon: with detail.form html a page "
+    "for people",
     "server_error": "the next detail.count requests (1) answer 500, code 1, is_transient; Bluesky 502, elsewhere 503",
     "too_much_data": "a list of posts with a limit above detail.limit (25) answers 500, code 1, and asks for less",
     "truncated_page": "answers of detail.endpoint (published_posts) end in the middle",
@@ -44,8 +47,8 @@ KINDS: dict[str, str] = {
     "account_taken_down": "every request answers 400 AccountTakedown",
     "activity_disabled": "detail.host (every one) answers 404 without a body",
 }
-SOCIAL, META = ("facebook", "instagram", "x", "bluesky", "youtube"), ("facebook", "instagram")
-PLATFORMS = (*SOCIAL, "wikimedia", "mastodon")
+SOCIAL, META = ("facebook", "instagram", "x", "bluesky", "mastodon", "youtube"), ("facebook", "instagram")
+PLATFORMS = (*SOCIAL, "wikimedia", "police_uk")
 KIND_PLATFORMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(KINDS, SOCIAL),
     **dict.fromkeys(("throttle", "server_error", "truncated_page", "html_page"), PLATFORMS),
@@ -55,12 +58,14 @@ KIND_PLATFORMS: dict[str, tuple[str, ...]] = {
     "comments_disabled": ("youtube",),
     "removed_post": ("youtube",),
     "edited_post": ("x",),
-    "future_date": ("facebook", "instagram", "x", "youtube"),
+    "future_date": ("facebook", "instagram", "x", "mastodon", "youtube"),
+    "token_expired": ("facebook", "instagram", "x", "bluesky", "youtube"),
     "account_taken_down": ("bluesky",),
     "credits_depleted": ("x",),
     "activity_disabled": ("mastodon",),
+    "messages_permission_lost": ("x",),
 }
-ENDPOINTS = ("snapshot", "published_posts", "post_insights", "page_insights", "me_accounts")
+ENDPOINTS = ("snapshot", "published_posts", "post_insights", "page_insights", "me_accounts", "mentions")
 """The parts that requests play, by Facebook's names everywhere: `published_posts` is Instagram's media and X's timeline too."""
 
 EVERYONE = "*"
@@ -108,7 +113,7 @@ class Defect:
     @property
     def endpoint(self) -> str | None:
         """The endpoint it is about; None for all."""
-        is_of_list = self.kind in ("truncated_page", "html_page") and self.platform in SOCIAL
+        is_of_list = self.kind in ("truncated_page", "html_page") and self.platform in SOCIAL and self.force_id != EVERYONE
         return self.detail.get("endpoint", "published_posts" if is_of_list else None)
 
     def to_json(self) -> dict[str, Any]:

@@ -24,6 +24,8 @@ from include.simulator.graph import CONTROL_HEADER, control_key
 from include.simulator.instagram import InstagramAccounts
 from include.simulator.instagram_world import InstagramWorld
 from include.simulator.mastodon import MastodonInstances
+from include.simulator.mastodon_world import MastodonWorld
+from include.simulator.police_uk import PoliceUk
 from include.simulator.register import Register
 from include.simulator.service import Answer, Question, Service
 from include.simulator.wikimedia import WikimediaPageviews
@@ -57,7 +59,8 @@ def create_services(seed: int, register: Register, secret: str, clock: Clock) ->
         BlueskyAppView(BlueskyWorld(seed, register), secret, clock),
         YouTubeData(YouTubeWorld(seed, register), secret, clock),
         WikimediaPageviews(seed, secret, clock),
-        MastodonInstances(seed, secret, clock),
+        MastodonInstances(MastodonWorld(seed, register), secret, clock),
+        PoliceUk(register, secret, clock),
     )
 
 

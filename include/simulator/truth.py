@@ -358,3 +358,8 @@ def x_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any
 def bluesky_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any, **options: Any) -> pd.DataFrame:
     """`month_truth` of Bluesky: likes, replies, reposts and quotes of originals and quotes; there are no views."""
     return month_truth("bluesky", seed, as_of, run_instants, *rest, **options)
+
+
+def mastodon_accounts_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any, **options: Any) -> pd.DataFrame:
+    """`month_truth` of the forces' accounts on Mastodon: favourites, replies and reblogs of originals; there are no views."""
+    return month_truth("mastodon", seed, as_of, run_instants, *rest, **options)

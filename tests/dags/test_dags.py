@@ -14,11 +14,13 @@ from tests.dags.conftest import dag_files
 
 DAG_IDS = {
     "build_warehouse",
+    "discover_accounts",
     "ingest_bluesky",
     "ingest_facebook",
     "ingest_instagram",
     "ingest_linkedin",
     "ingest_nextdoor",
+    "ingest_mastodon",
     "ingest_signals_fediverse",
     "ingest_signals_mastodon",
     "ingest_signals_wikimedia",

@@ -102,6 +102,7 @@ LACKING = {
     "x": {"shares", "reach_unique"},
     "bluesky": {"shares", "reach_unique", "views"},
     "youtube": {"shares", "reposts", "quotes", "saves", "reach_unique"},
+    "mastodon": {"shares", "quotes", "saves", "reach_unique", "views"},
 }
 """Numbers that a platform does not have."""
 
@@ -129,7 +130,8 @@ def test_what_only_one_platform_does_is_there(world: WholeWorld) -> None:
         "n"
     ]
     assert {("x", "repost"), ("x", "reply"), ("x", "original"), ("instagram", "reel")} <= set(posts.index)
-    assert {("bluesky", "repost"), ("bluesky", "reply"), ("bluesky", "original")} <= set(posts.index)
+    for platform in ("bluesky", "mastodon"):
+        assert {(platform, kind) for kind in ("original", "reply", "repost")} <= set(posts.index)
     accepted = world.home.accepted / "post" / "x"
     edited = pd.concat([pd.read_parquet(path) for path in accepted.glob("*.parquet")])
     edited = edited[edited["edited_at"].notna()]
