@@ -8,7 +8,7 @@ is closed in `marts.account_proposals`. The list to work through is `var/account
 *When it is red:* the log names the force whose page could not be had; the others' proposals are there. Clearing is safe.
 """
 
-from airflow.sdk import DAG, dag, get_current_context, task
+from airflow.sdk import dag, get_current_context, task
 
 from include import dag_defaults
 
@@ -26,7 +26,7 @@ from include import dag_defaults
     params=dag_defaults.RUN_PARAMS,
     tags=["register", "impact:low"],
 )
-def discover_accounts() -> DAG:
+def discover_accounts() -> None:
     @task
     def discover() -> None:
         from include.discover import discover
