@@ -153,6 +153,7 @@ def test_dag_files_wire_and_never_work(path: Path) -> None:
 def test_there_are_dag_files() -> None:
     assert [path.name for path in dag_files()] == [
         "build_warehouse.py",
+        "discover_accounts.py",
         "ingest_files.py",
         "ingest_platforms.py",
         "ingest_signals.py",
