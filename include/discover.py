@@ -184,9 +184,9 @@ def discover(
     ]
     gaps = tuple(each for each in items if isinstance(each, Gap))
     accepted.ensure_schema_files(home)
-    with accepted.merging(home, police_uk.NAME, run_date):
-        _accept(proposals, run_date, landed.ingest_id, home)
-        _record_outcomes(pages, gaps, run_date, landed.ingest_id, home)
+    # each merge is atomic; a process killed between them leaves proposals that count, and the next attempt writes the rest
+    _accept(proposals, run_date, landed.ingest_id, home)
+    _record_outcomes(pages, gaps, run_date, landed.ingest_id, home)
     found = Discovered(
         run_date,
         landed.ingest_id,
