@@ -22,7 +22,7 @@ from requests.auth import AuthBase
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from extractors.base import AUTHORIZATION, Access, NoAnswer, Outage, Page, Refused, Secret, SourceError, Throttled
-from extractors.pacing import Pacer
+from extractors.pacing import Pacer, retry_after_seconds
 from extractors.redaction import OWN_ITEMS, UndeclaredList, dump, is_secret_name, redact, redact_text, unreadable_body
 
 log = logging.getLogger(__name__)
@@ -330,17 +330,6 @@ class HttpClient:
             return Throttled("answer 429", retry_after_seconds(received))
         problem = Outage if received.status >= 500 else Refused
         return problem(f"answer {received.status}: {redact_text(dump(received.body), self._secrets)[:200]}")
-
-
-def retry_after_seconds(received: Received) -> float | None:
-    """The header Retry-After, seconds or a date (counted from the answer's own Date). None where it is absent or garbled."""
-    value = received.headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - received.observed_at).total_seconds())
-    except (TypeError, ValueError, OverflowError):
-        return None
 
 
 def _links(headers: Mapping[str, str]) -> Mapping[str, str]:

@@ -26,7 +26,7 @@ from extractors.base import (
     TokenExpired,
 )
 from extractors.contacts import Contacts
-from extractors.pacing import Limits, Quota
+from extractors.pacing import Limits, Quota, reset_seconds
 from extractors.x_contacts import ids_of, mentions_for_landing
 from extractors.x_rows import count, for_landing, parse, post_window
 
@@ -134,7 +134,7 @@ def classify(received: Received) -> SourceError | None:
             f"{message}: the paid quota of X is used up; buy credits or wait for the next period, then clear the task"
         )
     if status == 429 or any(one.get("code") == RATE_LIMIT_CODE for one in errors):
-        return Throttled(message, _reset_seconds(received))
+        return Throttled(message, reset_seconds(received))
     if status == 401:
         return TokenExpired(message)
     if status == 403 or kind in NOT_AUTHORISED:
@@ -156,16 +156,6 @@ def _message(body: dict[str, Any], errors: list[dict[str, Any]]) -> str:
     """Of `errors` only the titles are left (x_rows.for_landing)."""
     said = (body.get("detail"), body.get("message"), *(one.get("title") for one in errors), body.get("title"))
     return next((part for part in said if isinstance(part, str) and part), "X gave no reason")[:300]
-
-
-def _reset_seconds(received: Received) -> float | None:
-    """Until the instant that the rate limit's header names, by the answer's own clock; else Retry-After."""
-    from extractors.http import retry_after_seconds
-
-    try:
-        return max(0.0, float(received.headers["x-rate-limit-reset"]) - received.observed_at.timestamp())
-    except (KeyError, ValueError):
-        return retry_after_seconds(received)
 
 
 class _Reading:

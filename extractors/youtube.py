@@ -25,7 +25,7 @@ from extractors.base import (
     Throttled,
     TokenExpired,
 )
-from extractors.pacing import Limits, Quota
+from extractors.pacing import Limits, Quota, retry_after_seconds
 from extractors.youtube_rows import count, is_of_the_window, items_of, listed, parse
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def classify(received: Received) -> SourceError | None:
         wait = UNITS.end_of_period(received.observed_at) - received.observed_at
         return Throttled(f"{message} (the units of the whole project, new at midnight Pacific)", wait.total_seconds())
     if reasons & TOO_FAST or status == 429 or said == "RESOURCE_EXHAUSTED":
-        return Throttled(message, _retry_after(received))
+        return Throttled(message, retry_after_seconds(received))
     if reasons & BAD_KEY or status == 401 or said == "UNAUTHENTICATED" or "api key" in message.lower():
         return TokenExpired(message)
     if reasons & NO_SUCH_LIST:
@@ -117,12 +117,6 @@ def _reasons(error: dict[str, Any]) -> set[str]:
     """Of both envelopes: `errors[].reason`, and the newer `details[].reason`."""
     found = (one for name in ("errors", "details") if isinstance(error.get(name), list) for one in error[name])
     return {str(one.get("reason", "")) for one in found if isinstance(one, dict)}
-
-
-def _retry_after(received: Received) -> float | None:
-    from extractors.http import retry_after_seconds
-
-    return retry_after_seconds(received)
 
 
 class _Reading:

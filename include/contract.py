@@ -147,6 +147,16 @@ TABLES: tuple[ContractTable, ...] = (
         },
     ),
     ContractTable(
+        "expiring_data",
+        ("platform", "account_id", "what"),
+        fed_by="plan",
+        may_be_empty=True,
+        may_be_null={
+            "last_collected_on": "nothing of it has been collected",
+            **dict.fromkeys(("lost_on", "days_left"), "nobody collects it"),
+        },
+    ),
+    ContractTable(
         "account_proposals",
         ("force_id", "platform", "handle", "change"),
         may_be_empty=True,

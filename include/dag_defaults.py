@@ -49,6 +49,7 @@ NEVER_RETRIED: list[type[BaseException] | str] = [
     "include.bi.store.OlderThanShown",
     "include.credentials.CredentialsMissing",
     "include.disk.DiskFull",
+    "include.expiring.DataExpires",
     "include.publish.GateClosed",
     "include.publish.NothingBuilt",
     "include.publish.OlderThanPublished",

@@ -203,6 +203,7 @@ TABLES = (
     "metrics",
     "platform_metric_map",
     "metric_media_types",
+    "expiring_data_kinds",
     "content_categories",
     "statuses",
     "gap_causes",
@@ -222,6 +223,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "metrics": ("metric", "metric_version", "metric_name", "definition", "formula", "unit", "direction", "grains", "additivity"),
     "platform_metric_map": ("platform", "object_type", "source_field", "period", "valid_from", "preferred"),
     "metric_media_types": ("platform", "source_field", "media_type", "valid_from"),
+    "expiring_data_kinds": ("platform", "what", "kept_days", "warn_days"),
     "content_categories": ("category_code", "category_name", "is_named", "sort_order"),
     "statuses": ("code", "code_type", "label"),
     "gap_causes": ("cause", "label", "is_retryable"),
@@ -249,6 +251,7 @@ UNIQUE: dict[str, tuple[str, ...]] = {
     "platforms": ("platform",),
     "metrics": ("metric", "metric_version"),
     "metric_media_types": ("platform", "source_field", "media_type", "valid_from"),
+    "expiring_data_kinds": ("platform", "what"),
     "content_categories": ("category_code",),
     "statuses": ("code",),
     "gap_causes": ("cause",),
@@ -267,6 +270,7 @@ REFERENCES: tuple[tuple[str, str, str, str], ...] = (
     ("platform_metric_map", "platform", "platforms", "platform"),
     ("platform_metric_map", "metric", "metrics", "metric"),
     ("metric_media_types", "platform", "platforms", "platform"),
+    ("expiring_data_kinds", "platform", "platforms", "platform"),
     ("survey_options", "question_code", "survey_questions", "question_code"),
     ("survey_options", "category_code", "content_categories", "category_code"),
 )
@@ -416,6 +420,9 @@ def load(folder: Path = SEEDS) -> Registry:
             )
     without = {row["force_id"] for row in tables["forces"]} - {row["force_id"] for row in tables["force_population"]}
     reader.problems.extend(f"force_population.csv: force {force} has no row" for force in sorted(without))
+    for row in tables["expiring_data_kinds"]:
+        for column in ("kept_days", "warn_days"):
+            reader.convert("expiring_data_kinds", row, column, int)
     for row in tables["metric_media_types"]:
         reader.convert("metric_media_types", row, "valid_from", date.fromisoformat)
         reader.convert("metric_media_types", row, "valid_to", _optional_date)

@@ -47,7 +47,8 @@ KINDS: dict[str, str] = {
     "account_taken_down": "every request answers 400 AccountTakedown",
     "activity_disabled": "detail.host (every one) answers 404 without a body",
 }
-SOCIAL, META = ("facebook", "instagram", "x", "bluesky", "mastodon", "youtube"), ("facebook", "instagram")
+SOCIAL = ("facebook", "instagram", "x", "bluesky", "mastodon", "youtube", "threads")
+META = ("facebook", "instagram", "threads")
 PLATFORMS = (*SOCIAL, "wikimedia", "police_uk")
 KIND_PLATFORMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(KINDS, SOCIAL),
@@ -58,8 +59,9 @@ KIND_PLATFORMS: dict[str, tuple[str, ...]] = {
     "comments_disabled": ("youtube",),
     "removed_post": ("youtube",),
     "edited_post": ("x",),
-    "future_date": ("facebook", "instagram", "x", "mastodon", "youtube"),
-    "token_expired": ("facebook", "instagram", "x", "bluesky", "youtube"),
+    "future_date": ("facebook", "instagram", "x", "mastodon", "youtube", "threads"),
+    "token_expired": ("facebook", "instagram", "x", "bluesky", "youtube", "threads"),
+    "unknown_account_post": tuple(each for each in SOCIAL if each != "threads"),
     "account_taken_down": ("bluesky",),
     "credits_depleted": ("x",),
     "activity_disabled": ("mastodon",),
@@ -191,16 +193,20 @@ def losses(defects: Iterable[Defect], force_id: str, on: date, platform: str = "
     lists = {"published_posts", "post_insights"} if platform == "youtube" else {"published_posts"}
     posts = all_down or bool(lists & down) or "posts_permission_lost" in kinds
     spoilt = {defect.detail.get("field", "followers_count") for defect in due if defect.kind in ("text_number", "negative_count")}
+    metrics = frozenset(
+        defect.detail.get("metric", "post_total_media_view_unique")
+        for defect in due
+        if defect.kind in ("metric_retired", "too_few_viewers")
+    )
+    page_insights = all_down or "page_insights" in down or "insights_permission_lost" in kinds
+    # the followers of Threads come with the account's insights, everybody else's with the profile
+    snapshot = (page_insights or "followers_count" in metrics) if platform == "threads" else (all_down or "snapshot" in down)
     return Losses(
-        snapshot=all_down or "snapshot" in down or "followers_not_reported" in kinds or not spoilt.isdisjoint(FOLLOWERS),
+        snapshot=snapshot or "followers_not_reported" in kinds or not spoilt.isdisjoint(FOLLOWERS),
         posts=posts,
         post_insights=posts or "post_insights" in down or "insights_permission_lost" in kinds,
-        page_insights=all_down or "page_insights" in down or "insights_permission_lost" in kinds,
-        metrics=frozenset(
-            defect.detail.get("metric", "post_total_media_view_unique")
-            for defect in due
-            if defect.kind in ("metric_retired", "too_few_viewers")
-        ),
+        page_insights=page_insights,
+        metrics=metrics,
         spoilt_fields=frozenset(spoilt),
         hidden=frozenset(HIDDEN_COUNTS[kind] for kind in kinds & HIDDEN_COUNTS.keys() if platform == "youtube"),
         removals=tuple(defect for defect in due if defect.kind == "removed_post"),

@@ -345,6 +345,11 @@ def instagram_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *r
     return month_truth("instagram", seed, as_of, run_instants, *rest, **options)
 
 
+def threads_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any, **options: Any) -> pd.DataFrame:
+    """`month_truth` of Threads: likes, replies, reposts, quotes and shares of what is no repost; views."""
+    return month_truth("threads", seed, as_of, run_instants, *rest, **options)
+
+
 def youtube_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any, **options: Any) -> pd.DataFrame:
     """`month_truth` of YouTube: likes and comments; views; subscribers rounded down to three figures, as YouTube tells them."""
     return month_truth("youtube", seed, as_of, run_instants, *rest, **options)

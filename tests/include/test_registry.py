@@ -83,7 +83,15 @@ def test_how_far_lists_and_daily_totals_reach_is_what_the_extractor_asks() -> No
     meta = (str(POST_WINDOW_DAYS), str(INSIGHT_DAYS))
     windows = {platform: days for platform, days in windows.items() if not registry.load().is_uploaded(platform)}
     public = (str(POST_WINDOW_DAYS), "")
-    assert windows == {"facebook": meta, "instagram": meta, "x": public, "bluesky": public, "mastodon": public, "youtube": public}
+    assert windows == {
+        "facebook": meta,
+        "instagram": meta,
+        "x": public,
+        "bluesky": public,
+        "mastodon": public,
+        "youtube": public,
+        "threads": meta,
+    }
 
 
 @pytest.mark.parametrize("collected_by", ["fax", ""])

@@ -103,10 +103,11 @@ LACKING = {
     "bluesky": {"shares", "reach_unique", "views"},
     "youtube": {"shares", "reposts", "quotes", "saves", "reach_unique"},
     "mastodon": {"shares", "quotes", "saves", "reach_unique", "views"},
+    "threads": {"saves", "reach_unique"},
 }
 """Numbers that a platform does not have."""
 
-FEWEST_POSTS = {"youtube": 1_000}
+FEWEST_POSTS = {"youtube": 1_000, "threads": 1_000}
 """Seen in fourteen weeks; of the others more than 3,000."""
 
 
@@ -130,6 +131,12 @@ def test_what_only_one_platform_does_is_there(world: WholeWorld) -> None:
         "n"
     ]
     assert {("x", "repost"), ("x", "reply"), ("x", "original"), ("instagram", "reel")} <= set(posts.index)
+    assert {("youtube", "video"), ("threads", "original"), ("threads", "video"), ("threads", "repost")} <= set(posts.index)
+    rounded = world.query("select value from marts.hmicfrs_metrics where platform = 'youtube' and metric = 'followers_end'")[
+        "value"
+    ]
+    assert (rounded.dropna() >= 1000).sum() > 43
+    assert all(value % 10 ** (len(str(int(value))) - 3) == 0 for value in rounded.dropna() if value >= 1000), "three figures"
     for platform in ("bluesky", "mastodon"):
         assert {(platform, kind) for kind in ("original", "reply", "repost")} <= set(posts.index)
     accepted = world.home.accepted / "post" / "x"
@@ -172,6 +179,21 @@ def test_instagrams_daily_numbers_equal_the_truth(world: WholeWorld) -> None:
         assert len(both) > least, metric
         assert (both["value"] == both[metric]).all(), f"world {world.seed} {metric}"
         assert set(both["status"]) == {"ok"}
+
+
+def test_the_daily_views_of_threads_equal_the_truth(world: WholeWorld) -> None:
+    """And its followers are of the moment of asking, on no day of the platform's."""
+    truth = account_day_truth(world.seed, world.run_dates[0], world.as_of, world.instants[-1], platform="threads")
+    mart = world.query(
+        "select * from marts.fct_metric_daily where platform = 'threads' and value is not null and day_tz <> 'Europe/London'"
+    )
+    assert set(mart["metric"]) == {"account_views_total"}
+    for frame in (truth, mart):
+        frame["metric_date"] = pd.to_datetime(frame["metric_date"])
+    both = mart.merge(truth, on=["account_id", "metric_date"], suffixes=("", "_true"))
+    assert len(both) > 43 * 80
+    assert (both["value"] == both["account_views"]).all(), f"world {world.seed}"
+    assert set(both["status"]) == {"ok"}
 
 
 def test_the_open_signals_equal_the_truth(world: WholeWorld) -> None:

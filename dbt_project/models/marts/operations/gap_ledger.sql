@@ -59,6 +59,27 @@ gaps as (
 
     union all
 
+    -- other platforms were collected that day, and this one not at all
+    select
+        source,
+        platform,
+        force_id,
+        account_id,
+        cast(null as varchar) as object_type,
+        cast(null as varchar) as object_id,
+        run_date,
+        '*' as subject,
+        'not_collected' as cause,
+        'no run of the platform was planned that day' as detail,
+        due_at as first_seen_at,
+        due_at as last_seen_at,
+        true as is_open,
+        cast(null as timestamptz) as closed_at,
+        is_simulated
+    from {{ ref('int_days_without_run') }}
+
+    union all
+
     -- an account that ended after its last list: no run will ever see those days
     select
         plans.source,
