@@ -59,6 +59,7 @@ TABLES: tuple[ContractTable, ...] = (
             **dict.fromkeys(("language", "media_count", "media_with_alt_text", "objective", "campaign"), PLATFORM),
             **dict.fromkeys(("reposts", "quotes", "saves"), "not every platform has them"),
             **dict.fromkeys(("impressions_legacy", "latest_impressions_legacy"), "a closed series"),
+            "deleted_at": "in most weeks nothing is deleted",
         },
         null_at_first={
             "category_code": UNTIL_CODED,

@@ -4,6 +4,7 @@ select
     attempts.platform,
     attempts.account_id,
     attempts.run_date,
+    attempts.seen_at,
     coalesce(attempts.list_from, {{ list_starts_at('attempts.run_date', 'platforms.list_window_days') }}) as seen_from,
     least(attempts.seen_at, coalesce(attempts.list_to, {{ list_ends_at('attempts.run_date') }})) as seen_to
 from {{ ref('int_attempts') }} as attempts
