@@ -13,7 +13,7 @@ from extractors.base import Access, Secret
 from include import accepted, vanished
 from include.collect import collect_force, plan
 from include.records import to_table
-from include.run_report import GapCount, RunNotClean, RunReport, require_clean
+from include.run_report import GapCount, RunNotClean, RunReport, main_causes, require_clean
 from include.settings import Home, run_instant
 from include.simulator.defects import Defect
 from include.simulator.process import SimulatorProcess
@@ -84,6 +84,13 @@ def test_what_is_no_loss_of_the_platform_is_not_called_one(
         collected(home, LAST_WEEK, {"followers_count": ACCOUNTS, **before})
     collected(home, RUN_DATE, now)
     assert vanished.fields("facebook", RUN_DATE, home, causes) == {}
+
+
+def test_one_force_that_was_refused_hides_no_loss_of_all() -> None:
+    causes = [("gwent", "not_reported"), ("kent", "not_reported"), ("surrey", "permission")]
+    assert main_causes(GapCount(force, "fan_count", cause, 1, None) for force, cause in causes) == {"fan_count": "not_reported"}
+    causes += [("essex", "permission"), ("dorset", "permission")]
+    assert main_causes(GapCount(force, "fan_count", cause, 40, None) for force, cause in causes) == {"fan_count": "permission"}
 
 
 def test_the_run_is_red_by_the_vanished_name() -> None:

@@ -131,7 +131,8 @@ def test_deleted_posts_are_marked(world: WholeWorld, platform: str) -> None:
     mart = world.query("select post_id, deleted_at from marts.fct_post where platform = ?", platform).set_index("post_id")
     expected, found = truth.dropna(), mart["deleted_at"].dropna()
     assert set(found.index) == set(expected.index), f"world {world.seed}"
-    assert len(expected) == 1, "one was planted"
+    # one was planted; where posts are rare, the newest of that age may be older than any list
+    assert (platform not in FEWEST_POSTS) <= len(expected) <= 1
     late = pd.to_datetime(found, utc=True) - expected.reindex(found.index)
     assert late.between(pd.Timedelta(0), pd.Timedelta(minutes=5)).all(), late
 
