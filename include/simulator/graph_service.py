@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from urllib.parse import urlencode
 
 from include.simulator.clock import Clock
-from include.simulator.defects import Defect
+from include.simulator.defects import Defect, removed_ids
 from include.simulator.graph import (
     Field,
     GraphError,
@@ -189,8 +189,9 @@ class GraphService(Service, Generic[P]):
         wanted = max(limit - len(planted), 1)
         shown: list[P] = []
         has_more = False
+        removed = removed_ids(self.book, self.timeline, account, self.clock.today)
         for post in self.timeline.posts_backwards(account, since, last if cursor is None else min(last, cursor["at"])):
-            if cursor and (post.published_at, post.post_id) >= (cursor["at"], cursor["id"]):
+            if post.post_id in removed or (cursor and (post.published_at, post.post_id) >= (cursor["at"], cursor["id"])):
                 continue
             if len(shown) == wanted:
                 has_more = True

@@ -5,7 +5,6 @@ Over all 43 forces in `make test-full`, over sixteen in `make test` (conftest.py
 
 from __future__ import annotations
 
-import gzip
 import os
 from collections import Counter
 from datetime import timedelta
@@ -19,13 +18,18 @@ from include import registry
 from include.contract import TABLES
 from include.publish import publish
 from include.run import simulated_connections
+from include.settings import run_instant
 from include.simulator.process import SimulatorProcess
+from include.simulator.response_truth import planted_people
 from include.simulator.survey import survey_truth
 from include.simulator.truth import account_day_truth, month_truth, post_truth
 from include.simulator.truth_days import mastodon_truth, wikimedia_truth
 from include.warehouse import build
+from tests.integration.traces import traces
 from tests.integration.worlds import PLATFORMS, WholeWorld, at_home, collect_day, collect_files, collect_open_signals
 from tests.simulator.test_truth import published_originals
+
+pytestmark = pytest.mark.timeout(1800)
 
 EXACT = ("followers_end", "posts_published", "interactions", "views")
 
@@ -127,6 +131,18 @@ def test_every_post_equals_the_truth(world: WholeWorld, platform: str) -> None:
         found, true = (frame.loc[originals.to_numpy(bool), metric].to_numpy(float) for frame in (mart, truth))
         np.testing.assert_array_equal(found, true, err_msg=f"world {world.seed} {metric}")
         assert np.isnan(found).all() == (metric in LACKING[platform]), metric
+
+
+def test_deleted_posts_are_marked(world: WholeWorld, platform: str) -> None:
+    """By the first list that should hold them and does not; their readings stand, and so do the counts of their month."""
+    truth = post_truth(world.seed, world.as_of, world.instants, world.defects, platform=platform).set_index("post_id")["deleted_at"]
+    mart = world.query("select post_id, deleted_at from marts.fct_post where platform = ?", platform).set_index("post_id")
+    expected, found = truth.dropna(), mart["deleted_at"].dropna()
+    assert set(found.index) == set(expected.index), f"world {world.seed}"
+    # one was planted; where posts are rare, the newest of that age may be older than any list
+    assert (platform not in FEWEST_POSTS) <= len(expected) <= 1
+    late = pd.to_datetime(found, utc=True) - expected.reindex(found.index)
+    assert late.between(pd.Timedelta(0), pd.Timedelta(minutes=5)).all(), late
 
 
 def test_what_only_one_platform_does_is_there(world: WholeWorld) -> None:
@@ -263,7 +279,9 @@ def test_an_expired_token_is_in_the_ledger_by_its_cause(world: WholeWorld) -> No
 
 def test_no_gap_was_found_that_was_not_planted(world: WholeWorld) -> None:
     causes = world.query("select platform, cause, force_id, count(*) as n from marts.gap_ledger group by all")
-    assert set(zip(causes["platform"], causes["cause"], causes["force_id"], strict=True)) == {
+    found = set(zip(causes["platform"], causes["cause"], causes["force_id"], strict=True))
+    # of a video that is gone YouTube says so, if it lists it before a younger one
+    assert found - {("youtube", "post_removed", "surrey")} == {
         ("facebook", "not_reported", "gwent"),
         ("facebook", "expired_token", "dyfed-powys"),
         ("facebook", "account_closed", "devon-and-cornwall"),
@@ -329,7 +347,8 @@ def test_the_surveys_want_shares_are_near_their_truth(world: WholeWorld) -> None
 
 
 def test_no_person_and_no_token_stays_in_any_file(world: WholeWorld) -> None:
-    """Planted tokens, names and addresses of respondents, in every file under the state folder, compressed ones too.
+    """Planted tokens, names and addresses of respondents, and everybody who turned to a force, in every file under the state
+    folder, compressed ones too.
 
     The dropped export itself is what people put there; it is not the pipeline's to rewrite.
     """
@@ -337,15 +356,9 @@ def test_no_person_and_no_token_stays_in_any_file(world: WholeWorld) -> None:
     export = next((world.home.inbox / "survey" / "processed").glob("*.csv")).read_bytes()
     assert b"@example.org" in export, "the export does hold what must not go on"
     assert b"192.0.2." in export
-    looked, found = Counter[str](), []
-    for path in world.home.path.rglob("*"):
-        if not path.is_file() or path.is_symlink() or world.home.inbox in path.parents:
-            continue
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        if path.suffix == ".parquet":
-            content += pd.read_parquet(path).to_csv().encode()
-        looked[path.suffix] += 1
-        found += [f"{path}: {secret!r}" for secret in planted if secret in content]
+    first, last = run_instant(world.run_dates[0] - timedelta(days=40)), run_instant(world.as_of)
+    looked = Counter[str]()
+    found = traces(world.home, planted_people(world.seed, first, last), looked, planted)
     assert looked[".gz"] > 500
     assert looked[".parquet"] > 20
     assert not found, found[:5]
@@ -361,7 +374,7 @@ def test_a_second_run_changes_nothing(world: WholeWorld) -> None:
     ):
         with patch.dict(os.environ, simulated_connections(simulator)):
             collect_day(simulator, world.as_of, world.forces)
-            collect_files(home, world.as_of, world.seed)
+            collect_files(home, world.run_dates, world.seed)
             collect_open_signals(world.as_of)
         build(world.as_of)
         publish(world.as_of)
