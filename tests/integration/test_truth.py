@@ -135,7 +135,8 @@ def test_every_post_equals_the_truth(world: WholeWorld, platform: str) -> None:
 
 def test_deleted_posts_are_marked(world: WholeWorld, platform: str) -> None:
     """By the first list that should hold them and does not; their readings stand, and so do the counts of their month."""
-    truth = post_truth(world.seed, world.as_of, world.instants, world.defects, platform=platform).set_index("post_id")["deleted_at"]
+    known = post_truth(world.seed, world.as_of, world.instants, world.defects, world.forces, platform=platform)
+    truth = known.set_index("post_id")["deleted_at"]
     mart = world.query("select post_id, deleted_at from marts.fct_post where platform = ?", platform).set_index("post_id")
     expected, found = truth.dropna(), mart["deleted_at"].dropna()
     assert set(found.index) == set(expected.index), f"world {world.seed}"
