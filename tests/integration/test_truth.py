@@ -368,7 +368,7 @@ def test_a_second_run_changes_nothing(world: WholeWorld) -> None:
     with at_home(world.home.path.parent) as home, SimulatorProcess(seed=world.seed, defects=world.defects) as simulator:
         with patch.dict(os.environ, simulated_connections(simulator)):
             collect_day(simulator, world.as_of)
-            collect_files(home, world.as_of, world.seed)
+            collect_files(home, world.run_dates, world.seed)
             collect_open_signals(world.as_of)
         build(world.as_of)
         publish(world.as_of)
