@@ -18,7 +18,7 @@ def test_every_force_month_and_metric_has_a_row_for_the_platform_and_for_all(aut
         "select platform, count(*), count(distinct force_id), count(distinct month), count(distinct metric) "
         "from marts.hmicfrs_metrics group by platform order by platform"
     )
-    assert found == [(platform, 43 * 3 * 7, 43, 3, 7) for platform in sorted(("all", *registry.current().platforms))]
+    assert found == [(platform, 43 * 3 * 15, 43, 3, 15) for platform in sorted(("all", *registry.current().platforms))]
     assert autumn_marts.rows("select count(*) from marts.dim_force") == [(43,)]
 
 

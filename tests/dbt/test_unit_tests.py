@@ -14,6 +14,7 @@ NOTHING_TO_COMPUTE = {
     "stg_plan", "stg_conservation", "stg_proposals",  # filtered and without repeats; their grain is tested
     "int_object_sightings",  # two kinds of records under common names
     "int_metric_inputs",  # the definitions as rows
+    "fct_response",  # the columns of int_responses
     "int_month_breaks", "int_metric_reconciliation",  # held against worked values in test_social_marts.py
 }  # fmt: skip
 

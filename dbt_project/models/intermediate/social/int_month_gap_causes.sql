@@ -75,6 +75,32 @@ found as (
 
     union all
 
+    select
+        days.platform,
+        days.force_id,
+        cast(date_trunc('month', days.day) as date) as month,
+        definitions.metric,
+        days.day,
+        days.gap_cause
+    from {{ ref('int_unseen_contact_days') }} as days
+    inner join definitions on definitions.basis = 'contacts'
+
+    union all
+
+    -- messages whose seven days no run has seen from end to end
+    select
+        responses.platform,
+        responses.force_id,
+        responses.created_month as month,
+        definitions.metric,
+        responses.created_date as day,
+        'not_collected' as gap_cause
+    from {{ ref('int_responses') }} as responses
+    inner join definitions on definitions.basis = 'contacts'
+    where responses.status = 'missing'
+
+    union all
+
     -- the count of followers: of an account that has none
     select
         states.platform,
