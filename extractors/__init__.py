@@ -7,10 +7,12 @@ from extractors.bluesky import Bluesky
 from extractors.facebook import FacebookPages
 from extractors.fediverse import FediverseUsers
 from extractors.instagram import Instagram
+from extractors.mastodon import Mastodon
 from extractors.signals_mastodon import MastodonActivity
 from extractors.signals_wikimedia import WikimediaViews
 from extractors.survey import Seeds, SurveyExports
 from extractors.x import XPosts
+from extractors.youtube import YouTubeChannels
 
 
 def _pseudonym(value: str) -> str:
@@ -30,6 +32,8 @@ SOURCES: tuple[Source, ...] = (
     Instagram(),
     XPosts(),
     Bluesky(),
+    YouTubeChannels(),
+    Mastodon(),
     SurveyExports(pseudonym=_pseudonym, seeds=_seeds),
     FediverseUsers(),
     WikimediaViews(),

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from extractors.http import HttpClient, Received
 
 
+AUTHORIZATION = "Authorization"
+"""The header of most platforms' tokens: `Authorization: Bearer …`."""
+
+
 class Secret:
     """A token that does not show itself when printed, logged or rendered."""
 
@@ -67,6 +71,12 @@ class SourceField:
     source_field: str
     period: str  # snapshot, day, lifetime
     breakdown: str | None
+    media_types: frozenset[str] | None = None
+    """The types of post that have it, by the platform's own words (seed metric_media_types); None: every type."""
+
+    def is_of(self, media_type: str | None) -> bool:
+        """Whether a post of this type has the number. Of one whose type is not known it is asked."""
+        return self.media_types is None or media_type is None or media_type in self.media_types
 
 
 @dataclass(frozen=True)
@@ -282,8 +292,14 @@ class ApiSource(Source):
 
     platform: ClassVar[str]
     needs_token: ClassVar[bool] = True  # False: what is asked is public; a token that the connection has is sent all the same
+    token_header: ClassVar[str] = AUTHORIZATION
+    """The header that the token goes into; any other has it as it is, without `Bearer`. A token never goes into a URL."""
     limits: ClassVar[Limits] = Limits()
     """How the platform counts calls: what its answers announce is kept to, what they do not is counted (extractors/pacing.py)."""
+
+    def base_url(self, account: Account, connection: str) -> str:
+        """Where an account is asked. connection: the base URL that the connection gives. A token goes to that host alone."""
+        return connection
 
     def classify(self, received: Received) -> SourceError | None:
         """What the platform's own error body means. None: no error known here; the client then goes by the status.

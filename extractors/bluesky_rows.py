@@ -20,6 +20,9 @@ REPOST, PIN = "app.bsky.feed.defs#reasonRepost", "app.bsky.feed.defs#reasonPin"
 COUNT = re.compile(r"[A-Za-z]+Count")
 """How every number is called: likeCount, followersCount, and what may be added."""
 
+MENTION = "@…"
+"""In the place of a handle in the force's own words."""
+
 POST_URI = re.compile(r"at://(did:[a-z]+:[A-Za-z0-9._:%-]+)/app\.bsky\.feed\.post/([A-Za-z0-9._~:-]+)")
 REPOST_URI = re.compile(r"at://did:[a-z]+:[A-Za-z0-9._:%-]+/app\.bsky\.feed\.repost/[A-Za-z0-9._~:-]+")
 
@@ -80,11 +83,28 @@ def _item(found: Any) -> Any:
 def _record(found: dict[str, Any], is_reply: bool) -> dict[str, Any]:
     names = ("$type", "createdAt") if is_reply else ("$type", "createdAt", "text")
     kept = {name: found[name] for name in names if isinstance(found.get(name), str)}
+    if "text" in kept:
+        kept["text"] = _without_mentions(kept["text"], found.get("facets"))
     if isinstance(found.get("langs"), list):
         kept["langs"] = [one for one in found["langs"] if isinstance(one, str)]
     if isinstance(found.get("embed"), dict):
         kept["embed"] = _embed(found["embed"])
     return kept
+
+
+def _without_mentions(text: str, facets: Any) -> str:
+    """The words without the handles that they link to; facets count bytes."""
+    words = text.encode()
+    spans = []
+    for facet in facets if isinstance(facets, list) else ():
+        index, features = (facet.get(name) for name in ("index", "features")) if isinstance(facet, dict) else (None, None)
+        is_mention = any(isinstance(one, dict) and one.get("did") for one in (features if isinstance(features, list) else ()))
+        start, end = (index.get(name) for name in ("byteStart", "byteEnd")) if isinstance(index, dict) else (None, None)
+        if is_mention and isinstance(start, int) and isinstance(end, int) and 0 <= start <= end:
+            spans.append((start, end))
+    for start, end in sorted(spans, reverse=True):
+        words = words[:start] + MENTION.encode() + words[end:]
+    return words.decode("utf-8", "replace")
 
 
 def _embed(found: dict[str, Any]) -> dict[str, Any]:

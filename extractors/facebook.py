@@ -47,8 +47,9 @@ class FacebookPages(ApiSource):
         return classify(received)
 
     def fetch(self, client: HttpClient, order: Order) -> Iterator[Page | Gap]:
+        retired: set[tuple[str, str]] = set()
         for account in order.accounts:
-            yield from _Reading(client, order, account).run()
+            yield from _Reading(client, order, account, retired).run()
 
     def parse(self, page: Page) -> Iterator[Row | RowBatch | Drop | Gap]:
         return parse(page)

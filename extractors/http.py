@@ -1,6 +1,7 @@
 """The one HTTP client: timeouts, backoff with jitter, the platform's own reset, and redaction before anything leaves it.
 
-The token goes into the Authorization header and to the host of `base_url`, nowhere else. No clock is read here.
+The token goes into one header (Authorization, unless the source says otherwise) and to the host of `base_url`, nowhere else. No
+clock is read here.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
@@ -20,7 +21,7 @@ import requests
 from requests.auth import AuthBase
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
-from extractors.base import Access, NoAnswer, Outage, Page, Refused, Secret, SourceError, Throttled
+from extractors.base import AUTHORIZATION, Access, NoAnswer, Outage, Page, Refused, Secret, SourceError, Throttled
 from extractors.pacing import Pacer
 from extractors.redaction import OWN_ITEMS, UndeclaredList, dump, is_secret_name, redact, redact_text, unreadable_body
 
@@ -46,12 +47,14 @@ class Answer:
     """What became of one request.
 
     pages: every answer received, redacted, in order: what landing keeps. The last is the one that counts, the ones before it
-    were errors, asked again. body: the last answer's JSON as received, with its secrets; None with an error.
+    were errors, asked again. body: the last answer's JSON as received, with its secrets; None with an error. links: where its
+    header Link points to, by what it is there (`next`).
     """
 
     pages: tuple[Page, ...]
     body: Any
     error: SourceError | None
+    links: Mapping[str, str] = field(default_factory=dict)
 
     def usable(self) -> Any:
         """The body; raises the SourceError where there is none."""
@@ -60,15 +63,17 @@ class Answer:
         return self.body
 
 
-class _Bearer(AuthBase):
+class _InHeader(AuthBase):
     """Sets the header itself, so that no ~/.netrc of the machine can replace it."""
 
-    def __init__(self, token: Secret | None) -> None:
+    def __init__(self, token: Secret | None, header: str) -> None:
         self._token = token
+        self._header = header
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if self._token is not None:
-            request.headers["Authorization"] = f"Bearer {self._token.reveal()}"
+            scheme = "Bearer " if self._header == AUTHORIZATION else ""
+            request.headers[self._header] = f"{scheme}{self._token.reveal()}"
         return request
 
 
@@ -77,15 +82,17 @@ class _Try:
     page: Page | None
     body: Any
     error: SourceError | None
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 class HttpClient:
     """Asks one host with one token. Not for sharing between threads.
 
     classify: the source's reading of its own error bodies. redact_more: what it takes out of an answer beyond what is taken out
-    of all (extractors/redaction.py). own_items: where own items stand (Source.own_items). reset_limit_seconds: the longest wait
-    for a reset that the platform names; a longer one is left to the caller, as a Throttled error. tries: how often one request
-    is made at most. pacer: asked before every call, so that the limits which the platform announces are never met.
+    of all (extractors/redaction.py). own_items: where own items stand (Source.own_items). token_header: where the token
+    goes (ApiSource.token_header). reset_limit_seconds: the longest wait for a reset that the platform names; a longer one is left
+    to the caller, as a Throttled error. tries: how often one request is made at most. pacer: asked before every call, so that the
+    limits which the platform announces are never met.
     """
 
     def __init__(
@@ -96,6 +103,7 @@ class HttpClient:
         classify: Callable[[Received], SourceError | None] = lambda received: None,
         redact_more: Callable[[Any], Any] = lambda body: body,
         own_items: tuple[str, ...] = OWN_ITEMS,
+        token_header: str = AUTHORIZATION,
         contact: str = CONTACT,
         sleep: Callable[[float], None] = time.sleep,
         pacer: Pacer | None = None,
@@ -121,7 +129,7 @@ class HttpClient:
         self._backoff = wait_random_exponential(multiplier=0.5, max=30)  # full jitter
         self._slow_backoff = wait_random_exponential(multiplier=2, max=60)
         self._session = requests.Session()
-        self._session.auth = _Bearer(access.token)
+        self._session.auth = _InHeader(access.token, token_header)
         self._session.headers["User-Agent"] = f"police-social-insight/0.1 (+{contact})"
         self._session.headers["Accept"] = "application/json"
         self._session.trust_env = urlsplit(self._base_url).hostname not in ("127.0.0.1", "localhost", "::1")
@@ -167,7 +175,7 @@ class HttpClient:
         if isinstance(last.error, Throttled) and last.error.reset_seconds is not None:
             self.reset_seconds = max(self.reset_seconds or 0.0, last.error.reset_seconds)
         earlier = [_in_context(attempt.page, superseded="true") for attempt in attempts[:-1] if attempt.page]
-        return Answer((*earlier, *((last.page,) if last.page else ())), last.body, last.error)
+        return Answer((*earlier, *((last.page,) if last.page else ())), last.body, last.error, last.links)
 
     def close(self) -> None:
         self._session.close()
@@ -256,7 +264,7 @@ class HttpClient:
             context=dict(context),
         )
         if problem is None:
-            return _Try(page, body, None), received
+            return _Try(page, body, None, _links(headers)), received
         return _Try(_in_context(page, error=problem.cause), None, problem), received
 
     def _receive(self, url: str) -> tuple[int, Mapping[str, str], bytes]:
@@ -310,6 +318,12 @@ def retry_after_seconds(received: Received) -> float | None:
         return max(0.0, (parsedate_to_datetime(value) - received.observed_at).total_seconds())
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def _links(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """What the header Link holds, by `rel`. Nobody has gone there yet: `get` goes to no other host."""
+    found = requests.utils.parse_header_links(headers.get("Link", ""))
+    return {one["rel"]: one["url"] for one in found if "rel" in one and "url" in one}
 
 
 def _observed_at(headers: Mapping[str, str]) -> datetime:

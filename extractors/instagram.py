@@ -51,8 +51,9 @@ class Instagram(ApiSource):
         return without_ads(body)
 
     def fetch(self, client: HttpClient, order: Order) -> Iterator[Page | Gap]:
+        retired: set[tuple[str, str]] = set()
         for account in order.accounts:
-            yield from _Reading(client, order, account).run()
+            yield from _Reading(client, order, account, retired).run()
 
     def parse(self, page: Page) -> Iterator[Row | RowBatch | Drop | Gap]:
         return parse(page)
@@ -74,6 +75,10 @@ class _Reading(MetaReading):
         if not isinstance(post_id, str) or not MEDIA_ID.fullmatch(post_id) or is_ad(item):
             return None
         return None if is_before_window(item.get("timestamp"), self.order.run_date) else post_id
+
+    def media_type(self, item: dict[str, Any]) -> str | None:
+        said = item.get("media_type")
+        return said if isinstance(said, str) else None
 
     def is_young(self, item: dict[str, Any]) -> bool:
         return not is_before(item.get("timestamp"), post_window(self.order.run_date)[1] - YOUNG)

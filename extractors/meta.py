@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from extractors.base import (
@@ -32,11 +34,24 @@ class NotOfThisPost(Refused):
     retryable = False
 
 
+def suspects(names: Sequence[str], message: str) -> list[str]:
+    """Which of the names asked for an error means: those not in the list of valid ones that it gives, or those that it mentions.
+
+    A guess that saves calls: what is suspected is asked once more, alone.
+    """
+    _, has_list, listed = message.partition(VALID_NAMES)
+    said = set(re.findall(r"[A-Za-z0-9_.]+", listed if has_list else message))
+    return [name for name in names if (name in said) != bool(has_list)]
+
+
 EXPIRED, THROTTLES, TRANSIENT, MISSING_PERMISSION = {102, 190}, {4, 17, 32, 613, 80001, 80002}, {1, 2}, {3, 10, *range(200, 300)}
 GONE = {21, 803}
 TOO_FEW_VIEWERS_SUBCODE, UNKNOWN_OBJECT_SUBCODE, BEFORE_BUSINESS_SUBCODE = 1504029, 33, 2108006
-UNKNOWN_NAME = ("valid insights metric", "nonexisting field", "must be one of the following values", "is no longer supported")
-INVALID_PARAMETER = 100
+VALID_NAMES = "must be one of the following values"
+UNKNOWN_NAME = ("valid insights metric", "nonexisting field", VALID_NAMES, "is no longer supported")
+INVALID_PARAMETER, NO_METRIC, NO_METRIC_SUBCODE = 100, 3001, 1504028
+LONGEST_MESSAGE = 2000
+"""A message may list all names that are valid."""
 
 
 def classify(received: Received) -> SourceError | None:
@@ -44,7 +59,8 @@ def classify(received: Received) -> SourceError | None:
     error = received.body.get("error") if isinstance(received.body, dict) else None
     if not isinstance(error, dict):
         return None
-    code, subcode, message = _number(error.get("code")), _number(error.get("error_subcode")), str(error.get("message", ""))[:300]
+    code, subcode = _number(error.get("code")), _number(error.get("error_subcode"))
+    message = str(error.get("message", ""))[:LONGEST_MESSAGE]
     if code in EXPIRED:
         return TokenExpired(message)
     if code in THROTTLES:
@@ -59,6 +75,8 @@ def classify(received: Received) -> SourceError | None:
         return PermissionMissing(message)
     if subcode == BEFORE_BUSINESS_SUBCODE or (code == INVALID_PARAMETER and "does not support the" in message):
         return NotOfThisPost(message)
+    if code == NO_METRIC or subcode == NO_METRIC_SUBCODE:
+        return RetiredMetric(message)  # none of the names is one: that is how some endpoints say it
     if code == INVALID_PARAMETER and any(words in message for words in UNKNOWN_NAME):
         return RetiredMetric(message)
     if code in GONE or (code == INVALID_PARAMETER and (subcode == UNKNOWN_OBJECT_SUBCODE or "does not exist" in message)):

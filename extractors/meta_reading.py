@@ -27,7 +27,7 @@ from extractors.base import (
     TokenExpired,
     TooFewViewers,
 )
-from extractors.meta import NotOfThisPost, TooMuchAsked
+from extractors.meta import NotOfThisPost, TooMuchAsked, suspects
 from extractors.meta_rows import is_empty_list, post_window
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ WINDOW_CLOSED = (
     "token into the connection"
 )
 
+LONGEST_DETAIL = 300
 POSTS_PER_PAGE, POSTS_PER_BATCH, LARGEST_NUMBER_OF_PAGES = 50, 50, 200
 
 
@@ -57,7 +58,7 @@ class MetaReading(ABC):
     insights_period: ClassVar[str] = ""
     """How the period of posts' insights is asked for, where it has to be."""
 
-    def __init__(self, client: HttpClient, order: Order, account: Account) -> None:
+    def __init__(self, client: HttpClient, order: Order, account: Account, retired: set[tuple[str, str]] | None = None) -> None:
         self.client = client
         self.order = order
         self.account_id = account.account_id
@@ -67,8 +68,11 @@ class MetaReading(ABC):
         """The list of posts was read to its end and held nothing at all, not even what is left out here."""
         self.insights_are_empty: list[bool] = []
         """Of every answer about the account's insights."""
-        self.retired: set[tuple[str, str]] = set()
-        """Object type and name: a name that is dead for posts may live for accounts."""
+        self.retired: set[tuple[str, str]] = set() if retired is None else retired
+        """Object type and name: a name that is dead for posts may live for accounts. Shared by the accounts of a force."""
+        self.told: set[tuple[str, str]] = set()
+        """Those of which this account has its gap."""
+        self.media_types: dict[str, str | None] = {}
 
     @abstractmethod
     def list_fields(self, names: Sequence[str]) -> str:
@@ -82,6 +86,10 @@ class MetaReading(ABC):
         """Whether the platform may have no insights of the post yet."""
         return False
 
+    def media_type(self, item: dict[str, Any]) -> str | None:
+        """What the platform calls this type of post; None where it does not say."""
+        return None
+
     def counts_to_try_again(self, names: Sequence[str], error: SourceError) -> list[str]:
         """Which numbers the list is asked with once more after it was refused with all of them."""
         return []
@@ -94,7 +102,7 @@ class MetaReading(ABC):
                 yield Gap(self.account_id, "posts", PermissionMissing.cause, WINDOW_CLOSED)
         except SourceError as error:
             # the token, a throttle or the account itself: every further request would fail too, and make a throttle longer
-            yield Gap(self.account_id, "*", error.cause, str(error))
+            yield Gap(self.account_id, "*", error.cause, str(error)[:LONGEST_DETAIL])
 
     def ask(
         self, endpoint: str, path: str, parameters: dict[str, str], object_type: str, subjects: Sequence[str], **context: str
@@ -107,7 +115,7 @@ class MetaReading(ABC):
 
     def gaps(self, object_type: str, names: Sequence[str], error: SourceError, object_id: str | None = None) -> Iterator[Gap]:
         for name in names:
-            yield Gap(self.account_id, name, error.cause, str(error), object_id, object_type)
+            yield Gap(self.account_id, name, error.cause, str(error)[:LONGEST_DETAIL], object_id, object_type)
 
     def snapshot(self) -> Iterator[Page | Gap]:
         def ask(_: Sequence[str], names: Sequence[str]) -> Iterator[Page]:
@@ -127,7 +135,7 @@ class MetaReading(ABC):
             try:
                 yield from self.post_pages(without)
             except (PermissionMissing, RetiredMetric) as again:
-                yield Gap(self.account_id, "posts", again.cause, str(again))
+                yield Gap(self.account_id, "posts", again.cause, str(again)[:LONGEST_DETAIL])
 
     def post_pages(self, names: Sequence[str]) -> Iterator[Page | Gap]:
         start, end = post_window(self.order.run_date)
@@ -162,10 +170,10 @@ class MetaReading(ABC):
                 path, parameters, number = _next(body), {}, number + 1
             self.list_is_empty = all_empty
         except (TokenExpired, Throttled, AccountClosed, NoAnswer) as error:
-            yield Gap(self.account_id, "posts", error.cause, str(error))
+            yield Gap(self.account_id, "posts", error.cause, str(error)[:LONGEST_DETAIL])
             raise
         except Outage as error:
-            yield Gap(self.account_id, "posts", error.cause, str(error))
+            yield Gap(self.account_id, "posts", error.cause, str(error)[:LONGEST_DETAIL])
 
     def readable_posts(self, body: Any) -> Iterator[str]:
         """Ids of this account's posts in the window: those whose metrics can be asked."""
@@ -175,6 +183,7 @@ class MetaReading(ABC):
             if post_id is not None:
                 if self.is_young(item):
                     self.young_ids.add(post_id)
+                self.media_types[post_id] = self.media_type(item)
                 yield post_id
 
     def post_insights(self) -> Iterator[Page | Gap]:
@@ -189,8 +198,19 @@ class MetaReading(ABC):
                 parameters = {"ids": ",".join(ids), "fields": fields}
                 yield from self.ask("post_insights", f"{VERSION}/", parameters, "post", names, ids=",".join(ids), **context)
 
-            for first in range(0, len(ids), POSTS_PER_BATCH):
-                yield from self.halving(ask, "post", ids[first : first + POSTS_PER_BATCH], names)
+            for of_type, valid in self.by_names(ids, names, breakdown):
+                for first in range(0, len(of_type), POSTS_PER_BATCH):
+                    yield from self.halving(ask, "post", of_type[first : first + POSTS_PER_BATCH], valid)
+
+    def by_names(self, ids: Sequence[str], names: Sequence[str], breakdown: str | None) -> Iterator[tuple[list[str], list[str]]]:
+        """Posts together of which the same names can be asked, by their media types: one that a type has not fails the others."""
+        fields = {f.source_field: f for f in self.order.fields if f.object_type == "post" and f.breakdown == breakdown}
+        groups: dict[tuple[str, ...], list[str]] = {}
+        for post_id in ids:
+            valid = tuple(name for name in names if fields[name].is_of(self.media_types.get(post_id)))
+            groups.setdefault(valid, []).append(post_id)
+        for valid, of_type in groups.items():
+            yield of_type, list(valid)
 
     @abstractmethod
     def account_insights(self) -> Iterator[Page | Gap]:
@@ -228,6 +248,9 @@ class MetaReading(ABC):
         names: Sequence[str],
     ) -> Iterator[Page | Gap]:
         """Ask for names of objects. One bad name or object fails the whole request: halve until what is bad stands alone."""
+        untold = [name for name in names if (object_type, name) in self.retired - self.told]
+        self.told.update((object_type, name) for name in untold)
+        yield from self.gaps(object_type, untold, RetiredMetric("refused a moment ago, for another account of the force"))
         names = [name for name in names if (object_type, name) not in self.retired]
         if not names:
             return
@@ -246,7 +269,11 @@ class MetaReading(ABC):
             problem, concerns_posts = error, are_posts
         except SourceError as error:
             problem = error
-        if concerns_posts and len(ids) > 1:
+        named = suspects(names, str(problem)) if isinstance(problem, RetiredMetric | NotOfThisPost) else []
+        if 0 < len(named) < len(names):
+            for part in ([name for name in names if name not in named], named):
+                yield from self.halving(ask, object_type, ids, part)
+        elif concerns_posts and len(ids) > 1:
             middle = len(ids) // 2
             for half in (ids[:middle], ids[middle:]):
                 yield from self.halving(ask, object_type, half, names)
@@ -259,6 +286,7 @@ class MetaReading(ABC):
         else:
             if isinstance(problem, RetiredMetric):
                 self.retired.update((object_type, name) for name in names)
+                self.told.update((object_type, name) for name in names)
             yield from self.gaps(object_type, names, problem, ids[0] if concerns_posts else None)
 
 

@@ -29,6 +29,9 @@ NOT_SECRET = frozenset({"__paging_token"})
 META_TOKEN = re.compile(r"(?:(?<![A-Za-z0-9_])|(?<=%[0-9A-Fa-f]{2}))EAA[A-Za-z0-9_-]{20,}")
 """How Meta's tokens begin; error messages quote them, and links within links (`…%3Faccess_token%3DEAA…`)."""
 
+GOOGLE_KEY = re.compile(r"AIza[A-Za-z0-9_-]{35}")
+"""How Google's API keys look."""
+
 PEOPLE = frozenset(
     {
         "from", "to", "tags", "story", "story_tags", "message_tags", "with_tags", "tagged_users", "mentions", "admin_creator",
@@ -66,7 +69,8 @@ NUMBERS_OF = ("values", "total_value")
 """What a metric has beside its name."""
 
 OWN_ITEMS = ("data",)
-"""Where own items stand, unless a source says otherwise: names of members from the answer down, joined by dots, lists left out."""
+"""Where own items stand, unless a source says otherwise: names of members from the answer down, joined by dots, lists left out.
+Of an answer that is a list each item is one, and names go from the item down."""
 
 OWN_ID = re.compile(r"\d+(_\d+)?")
 ERRORS = ("error", "errors")
@@ -102,6 +106,8 @@ def redact_text(text: str, secrets: Iterable[str] = (), own_origin: str = "") ->
             text = _every_form(secret).sub(HIDDEN, text)
     if "EAA" in text:
         text = META_TOKEN.sub(HIDDEN, text)
+    if "AIza" in text:
+        text = GOOGLE_KEY.sub(HIDDEN, text)
     return redact_url(text, own_origin)
 
 
@@ -172,7 +178,7 @@ def _own(item: Any, own_items: frozenset[str] = frozenset(), path: str = "") -> 
     kept = {}
     for name, member in item.items():
         place = f"{path}.{name}" if path else name
-        if path and place in own_items:
+        if place in own_items:
             kept[name] = _own_or_each(member, own_items, place)
         elif name not in PEOPLE:
             kept[name] = _below(name, member)

@@ -72,6 +72,16 @@ def read(kind: str, home: Home | None = None, source: str | None = None, run_dat
     return _read(home.accepted / kind, ALL_KINDS[kind].accepted_schema, source, run_date)
 
 
+def distinct(
+    kind: str, columns: Collection[str], home: Home | None = None, source: str | None = None, run_date: date | None = None
+) -> pa.Table:
+    """The different values of some columns in accepted rows; reads no other column."""
+    home = home or Home.current()
+    schema = pa.schema([ALL_KINDS[kind].accepted_schema.field(name) for name in dict.fromkeys((*columns, "run_date"))])
+    table = _read(home.accepted / kind, schema, source, run_date)
+    return table.select(list(columns)).group_by(list(columns)).aggregate([])
+
+
 def read_quarantine(kind: str, home: Home | None = None, source: str | None = None, run_date: date | None = None) -> pa.Table:
     """Quarantined rows of a kind, with rule, reason, position, batch and the row as JSON."""
     home = home or Home.current()
@@ -212,10 +222,15 @@ def _write(path: Path, table: pa.Table) -> None:
 def _read(folder: Path, schema: pa.Schema, source: str | None, run_date: date | None) -> pa.Table:
     month = f"{run_date:%Y-%m}" if run_date else "*"
     tables = [
-        conform(pq.read_table(path, partitioning=None), schema) for path in sorted(folder.glob(f"{source or '*'}/{month}.parquet"))
+        conform(pq.read_table(path, columns=_present(path, schema), partitioning=None), schema)
+        for path in sorted(folder.glob(f"{source or '*'}/{month}.parquet"))
     ]
     table = pa.concat_tables([schema.empty_table(), *tables])
     return table.filter(pc.equal(table.column("run_date"), pa.scalar(run_date, pa.date32()))) if run_date else table
+
+
+def _present(path: Path, schema: pa.Schema) -> list[str]:
+    return [name for name in pq.read_schema(path).names if name in schema.names]
 
 
 @contextmanager

@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,6 +28,7 @@ from filelock import FileLock
 import extractors
 from extractors.base import (
     Access,
+    Account,
     ApiSource,
     Drop,
     FileSource,
@@ -47,6 +49,9 @@ from include.disk import says_when_full
 from include.inbox import fingerprint, require_unchanged
 from include.records import LEDGER_KINDS, batch_to_table, to_table
 from include.settings import Home, contact, longest_wait_seconds, run_instant
+
+if TYPE_CHECKING:
+    from extractors.http import HttpClient
 
 log = logging.getLogger(__name__)
 
@@ -145,8 +150,6 @@ def collect_force(
     without an open account, CredentialsMissing, and, after all that could be had is landed and recorded, the first
     non-retryable SourceError, else a Throttled with the longest reset that was named, else the first retryable one.
     """
-    from extractors.http import HttpClient
-
     home = home or Home.current()
     api = _api_source(source)
     seeds = registry.current()
@@ -155,30 +158,18 @@ def collect_force(
         raise KeyError(f"no open account on {api.platform} on {run_date}: {force_id}")
     order = Order(force_id, accounts, run_date, seeds.source_fields(api.platform, run_date))
     allowed = access or credentials.access(source).for_force(force_id, api.needs_token)
-    pacer = LedgerPacer(api, allowed, run_date, home, sleep)
-    client = HttpClient(
-        allowed,
-        run_date=run_date,
-        classify=api.classify,
-        redact_more=api.redact,
-        own_items=api.own_items,
-        pacer=pacer,
-        reset_limit_seconds=longest_wait_seconds(),
-    )
+    made = _Made()
     with _only_attempt(home, source, force_id):
-        try:
-            landed = landing.write(_fetch(api, client, order), home.landing / source / run_date.isoformat() / force_id)
-        finally:
-            client.close()
-            pacer.close()
+        items = _fetch_accounts(api, order, allowed, home, sleep, made)
+        landed = landing.write(items, home.landing / source / run_date.isoformat() / force_id)
         parsed = _parse(api, landed.path, force_id)
         outcomes = ledger.of_force(parsed, api, order, landed.ingest_id)
-        collected = _record(api, parsed, landed, home, run_date, force_id, client.requests_made, {"collection": outcomes})
+        collected = _record(api, parsed, landed, home, run_date, force_id, made.requests, {"collection": outcomes})
     log.info(
         "%s %s: %d accounts, %d pages, %s, %d gaps",
         source, force_id, len(accounts), landed.pages, _shown(collected.rows), collected.gaps,
     )  # fmt: skip
-    error = ledger.failure(parsed.gaps, client.reset_seconds)
+    error = ledger.failure(parsed.gaps, made.reset_seconds)
     if error is not None:
         raise error
     return collected
@@ -257,6 +248,43 @@ class _Made:
     requests: int = 0
     reset_seconds: float | None = None
 
+    def add(self, client: HttpClient) -> None:
+        self.requests += client.requests_made
+        waits = [wait for wait in (self.reset_seconds, client.reset_seconds) if wait is not None]
+        self.reset_seconds = max(waits, default=None)
+
+
+def _fetch_accounts(
+    source: ApiSource, order: Order, access: Access, home: Home, sleep: Callable[[float], None], made: _Made
+) -> Iterator[Page | Gap]:
+    """What the source yields, host by host: on most platforms there is one."""
+    from extractors.http import HttpClient
+
+    by_host: dict[str, list[Account]] = defaultdict(list)
+    for account in order.accounts:
+        by_host[source.base_url(account, access.base_url)].append(account)
+    for base_url, accounts in by_host.items():
+        # the token is that of the connection's host, and no other host gets to see it
+        is_its_host = urlsplit(base_url)[:2] == urlsplit(access.base_url)[:2]
+        there = replace(access, base_url=base_url, token=access.token if is_its_host else None)
+        pacer = LedgerPacer(source, there, order.run_date, home, sleep)
+        client = HttpClient(
+            there,
+            run_date=order.run_date,
+            classify=source.classify,
+            redact_more=source.redact,
+            own_items=source.own_items,
+            token_header=source.token_header,
+            pacer=pacer,
+            reset_limit_seconds=longest_wait_seconds(),
+        )
+        try:
+            yield from _fetch(source, client, replace(order, accounts=tuple(accounts)))
+        finally:
+            made.add(client)
+            client.close()
+            pacer.close()
+
 
 def _fetch_signals(
     source: SignalSource,
@@ -292,9 +320,7 @@ def _fetch_signals(
         except Exception as error:
             cause, detail = "outage", _unexpected(error, f"{source.name}: after {client.requests_made} requests")
         finally:
-            made.requests += client.requests_made
-            waits = [wait for wait in (made.reset_seconds, client.reset_seconds) if wait is not None]
-            made.reset_seconds = max(waits, default=None)
+            made.add(client)
             client.close()
         for each in series:
             if each.subject not in answered:

@@ -116,8 +116,20 @@ class Registry:
 
     def source_fields(self, platform: str, on: date) -> tuple[SourceField, ...]:
         """The numbers to ask a platform for on a date, each name once."""
+        types: dict[str, set[str]] = defaultdict(set)
+        for each in self.tables["metric_media_types"]:
+            ends = each["valid_to"] or date.max.isoformat()
+            if each["platform"] == platform:
+                # outside its dates the type stays named, without effect: the number is none of every type then either
+                types[each["source_field"]].update({each["media_type"]} if each["valid_from"] <= on.isoformat() <= ends else ())
         fields = {
-            SourceField(row.object_type, row.source_field, row.period, row.breakdown): None
+            SourceField(
+                row.object_type,
+                row.source_field,
+                row.period,
+                row.breakdown,
+                frozenset(types[row.source_field]) if row.object_type == "post" and row.source_field in types else None,
+            ): None
             for row in self.metric_map
             if row.platform == platform and row.is_valid(on)
         }
@@ -190,6 +202,7 @@ TABLES = (
     "accounts",
     "metrics",
     "platform_metric_map",
+    "metric_media_types",
     "content_categories",
     "statuses",
     "gap_causes",
@@ -206,6 +219,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "accounts": ("platform", "account_id", "force_id", "handle", "valid_from", "status", "is_simulated"),
     "metrics": ("metric", "metric_version", "metric_name", "definition", "formula", "unit", "direction", "grains", "additivity"),
     "platform_metric_map": ("platform", "object_type", "source_field", "period", "valid_from", "preferred"),
+    "metric_media_types": ("platform", "source_field", "media_type", "valid_from"),
     "content_categories": ("category_code", "category_name", "is_named", "sort_order"),
     "statuses": ("code", "code_type", "label"),
     "gap_causes": ("cause", "label", "is_retryable"),
@@ -224,6 +238,7 @@ UNIQUE: dict[str, tuple[str, ...]] = {
     "force_population": ("force_id", "year"),
     "platforms": ("platform",),
     "metrics": ("metric", "metric_version"),
+    "metric_media_types": ("platform", "source_field", "media_type", "valid_from"),
     "content_categories": ("category_code",),
     "statuses": ("code",),
     "gap_causes": ("cause",),
@@ -239,6 +254,7 @@ REFERENCES: tuple[tuple[str, str, str, str], ...] = (
     ("accounts", "platform", "platforms", "platform"),
     ("platform_metric_map", "platform", "platforms", "platform"),
     ("platform_metric_map", "metric", "metrics", "metric"),
+    ("metric_media_types", "platform", "platforms", "platform"),
     ("survey_options", "question_code", "survey_questions", "question_code"),
     ("survey_options", "category_code", "content_categories", "category_code"),
 )
@@ -366,6 +382,9 @@ def load(folder: Path = SEEDS) -> Registry:
             )
     without = {row["force_id"] for row in tables["forces"]} - {row["force_id"] for row in tables["force_population"]}
     reader.problems.extend(f"force_population.csv: force {force} has no row" for force in sorted(without))
+    for row in tables["metric_media_types"]:
+        reader.convert("metric_media_types", row, "valid_from", date.fromisoformat)
+        reader.convert("metric_media_types", row, "valid_to", _optional_date)
     accounts = _accounts(reader, tables["accounts"])
     metric_map = _metric_map(reader, tables["platform_metric_map"])
     if reader.problems:

@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from expectations.rules import UNMAPPED_FIELD, field_name
-from include import accepted
+from extractors.base import RetiredMetric
+from include import accepted, vanished
 from include.quarantine_ledger import QUARANTINED
 from include.records import RECORD_KINDS
 from include.settings import Home
@@ -61,6 +62,7 @@ class RunReport:
     batches: tuple[BatchKind, ...] = ()
     unmapped_fields: dict[str, int] = field(default_factory=dict)  # full name of the field to quarantined rows
     gaps: tuple[GapCount, ...] = ()
+    vanished_fields: dict[str, str] = field(default_factory=dict)  # full name of the field to what is known of it
     not_attempted: tuple[str, ...] = ()  # "force (account)": planned, and no attempt is on record
     unreadable: dict[str, str] = field(default_factory=dict)  # records folder to why; it stays where it is
     data_docs: str | None = None  # path of the index page
@@ -87,6 +89,18 @@ class RunReport:
     def stopped(self) -> dict[str, str]:
         """Batches that were stopped as a whole, with the reason."""
         return {row.batch: row.reason or "" for row in self.batches if row.is_stopped} | self.unreadable
+
+    @property
+    def retired(self) -> dict[str, str]:
+        """Names that the platform refused as unknown: each once, with how many forces heard it, and what was said."""
+        heard: dict[str, list[GapCount]] = {}
+        for gap in self.gaps:
+            if gap.cause == RetiredMetric.cause and gap.subject not in WHOLE_ACCOUNT_SUBJECTS and gap.force_id is not None:
+                heard.setdefault(gap.subject, []).append(gap)
+        return {
+            name: f"refused for {len({gap.force_id for gap in gaps})} forces: {gaps[0].detail or 'without a reason'}"
+            for name, gaps in heard.items()
+        }
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -118,6 +132,8 @@ class RunReport:
             lines.append("  " + kind + ": " + ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in sums.items()))
         lines += [f"  quarantined by {rule}: {count:,}" for rule, count in sorted(self.quarantined.items())]
         lines += [f"  unmapped field {name}: {count:,} rows wait" for name, count in self.unmapped_fields.items()]
+        lines += [f"  vanished field {name}: {what}" for name, what in self.vanished_fields.items()]
+        lines += [f"  retired field {name}: {what}" for name, what in self.retired.items()]
         lines += [f"  batch stopped: {batch}: {reason}" for batch, reason in self.stopped.items()]
         lines += [f"  failed: {what}" for what in self.failed]
         causes = Counter[str]()
@@ -150,7 +166,8 @@ class RunNotClean(RuntimeError):
 
 
 def require_clean(report: RunReport) -> None:
-    """Raises RunNotClean for stopped batches, unmapped fields and failed forces, each by name, with the quarantine's sums.
+    """Raises RunNotClean for stopped batches, unmapped and vanished fields and failed forces, each by name, with the quarantine's
+    sums.
 
     Quarantined rows alone, below the threshold of their batch, do not make a run red.
     """
@@ -158,6 +175,10 @@ def require_clean(report: RunReport) -> None:
     lines += [
         f"unmapped field {name} ({count:,} rows wait in quarantine): map it in dbt_project/seeds/platform_metric_map.csv"
         for name, count in report.unmapped_fields.items()
+    ]
+    lines += [
+        f"vanished field {name} ({what}): if it is gone for good, end it in dbt_project/seeds/platform_metric_map.csv (valid_to)"
+        for name, what in report.vanished_fields.items()
     ]
     lines += [f"failed {what}" for what in report.failed]
     if not lines:
@@ -204,6 +225,7 @@ def read_report(
         ),
         unmapped_fields=dict(sorted(Counter(_unmapped(bad["observation"], current)).items())),
         gaps=gaps,
+        vanished_fields=vanished.fields(source, run_date, home, {gap.subject: gap.cause for gap in gaps}),
         not_attempted=tuple(sorted(f"{force} ({account})" for force, account in planned if account not in attempted)),
         unreadable=unreadable or {},
         data_docs=data_docs,

@@ -6,15 +6,25 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, TypeVar
+
+from include.simulator.register import Account
+from include.simulator.timeline import BasePost, Timeline
+from include.simulator.times import DAY, london_midnight
+
+P = TypeVar("P", bound=BasePost)
 
 KINDS: dict[str, str] = {
     "followers_not_reported": "the follower fields are absent from the snapshot",
     "insights_permission_lost": "insights answer 200 with an empty list",
-    "posts_permission_lost": "the list of posts is refused: #10, on X 403 client-forbidden, on Bluesky BlockedByActor",
-    "token_expired": "every request is refused: 190, subcode 463, on X 401, on Bluesky 400 ExpiredToken",
+    "posts_permission_lost": "the list of posts is refused: #10, on X 403 client-forbidden, on Bluesky 400 BlockedByActor, "
+    "on Mastodon 401",
+    "token_expired": "every request is refused: 190, subcode 463, on X 401, on Bluesky 400 ExpiredToken, on YouTube 400 "
+    "(detail.form old: in its older words)",
     "throttle": "the next detail.count requests (2) are refused. Meta: detail.code (32 or 80001, on Instagram 80002 or 4) with "
-    "detail.status (400 or 403) and detail.regain_minutes (0). X: 429 until detail.regain_minutes, body by detail.form (v2 or v1)",
+    "detail.status (400 or 403) and detail.regain_minutes (0). X: 429 until detail.regain_minutes, body by detail.form (v2 or v1). "
+    "YouTube: detail.form rate (403), user (429) or quota (403, until midnight Pacific). Mastodon: with detail.form html a page "
+    "for people",
     "server_error": "the next detail.count requests (1) answer 500, code 1, is_transient; Bluesky 502, elsewhere 503",
     "too_much_data": "a list of posts with a limit above detail.limit (25) answers 500, code 1, and asks for less",
     "truncated_page": "answers of detail.endpoint (published_posts) end in the middle",
@@ -27,7 +37,10 @@ KINDS: dict[str, str] = {
     "unmapped_field": "insights hold a metric that nobody asked for: detail.name; on X the public metrics do",
     "metric_retired": "detail.metric is refused with #100",
     "too_few_viewers": "detail.metric (post_total_media_view_unique) is refused with #200, subcode 1504029",
-    "hidden_likes": "no post of the list has a like_count; the insights have",
+    "hidden_likes": "no post of the list has a like_count; the insights have; on YouTube nothing has one",
+    "comments_disabled": "no video has a commentCount",
+    "removed_post": "the newest post that was detail.age_days (10) old on the first date is no longer public: listed, but without "
+    "a date, and told nothing of",
     "edited_post": "from the first date on, the newest original older than detail.age_days (0) has a new id; the older ones are in "
     "its history, and gone",
     "late_revision": "the platform's day detail.day of the account's own daily totals is another by detail.add: organic views on "
@@ -36,16 +49,19 @@ KINDS: dict[str, str] = {
     "account_taken_down": "every request answers 400 AccountTakedown",
     "activity_disabled": "detail.host (every one) answers 404 without a body",
 }
-SOCIAL, META = ("facebook", "instagram", "x", "bluesky"), ("facebook", "instagram")
-PLATFORMS = (*SOCIAL, "wikimedia", "mastodon")
+SOCIAL, META = ("facebook", "instagram", "x", "bluesky", "mastodon", "youtube"), ("facebook", "instagram")
+PLATFORMS = (*SOCIAL, "wikimedia")
 KIND_PLATFORMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(KINDS, SOCIAL),
     **dict.fromkeys(("throttle", "server_error", "truncated_page", "html_page"), PLATFORMS),
     **dict.fromkeys(("insights_permission_lost", "too_much_data", "metric_retired", "late_revision"), META),
     "too_few_viewers": ("facebook",),
-    "hidden_likes": ("instagram",),
+    "hidden_likes": ("instagram", "youtube"),
+    "comments_disabled": ("youtube",),
+    "removed_post": ("youtube",),
     "edited_post": ("x",),
-    "future_date": ("facebook", "instagram", "x"),
+    "future_date": ("facebook", "instagram", "x", "mastodon", "youtube"),
+    "token_expired": ("facebook", "instagram", "x", "bluesky", "youtube"),
     "account_taken_down": ("bluesky",),
     "credits_depleted": ("x",),
     "activity_disabled": ("mastodon",),
@@ -98,7 +114,7 @@ class Defect:
     @property
     def endpoint(self) -> str | None:
         """The endpoint it is about; None for all."""
-        is_of_list = self.kind in ("truncated_page", "html_page") and self.platform in SOCIAL
+        is_of_list = self.kind in ("truncated_page", "html_page") and self.platform in SOCIAL and self.force_id != EVERYONE
         return self.detail.get("endpoint", "published_posts" if is_of_list else None)
 
     def to_json(self) -> dict[str, Any]:
@@ -161,7 +177,12 @@ class Losses:
     page_insights: bool
     metrics: frozenset[str]  # refused by name
     spoilt_fields: frozenset[str]  # unusable: follower counts of the page; post counts of the page's newest original
+    hidden: frozenset[str] = frozenset()  # counts that no post has
+    removals: tuple[Defect, ...] = ()  # each takes one post away (removed_post)
 
+
+HIDDEN_COUNTS = {"hidden_likes": "likeCount", "comments_disabled": "commentCount"}
+"""On YouTube, where nothing else has the number."""
 
 FOLLOWERS = ("followers_count", "followersCount")
 DOWN = ("token_expired", "credits_depleted", "account_taken_down", "throttle", "server_error", "truncated_page", "html_page")
@@ -176,7 +197,9 @@ def losses(defects: Iterable[Defect], force_id: str, on: date, platform: str = "
     kinds = {defect.kind for defect in due}
     down = {defect.endpoint for defect in due if defect.kind in DOWN and defect.count is None}
     all_down = None in down
-    posts = all_down or "published_posts" in down or "posts_permission_lost" in kinds
+    # YouTube's list holds ids alone: without the videos themselves nothing is known of any
+    lists = {"published_posts", "post_insights"} if platform == "youtube" else {"published_posts"}
+    posts = all_down or bool(lists & down) or "posts_permission_lost" in kinds
     spoilt = {defect.detail.get("field", "followers_count") for defect in due if defect.kind in ("text_number", "negative_count")}
     return Losses(
         snapshot=all_down or "snapshot" in down or "followers_not_reported" in kinds or not spoilt.isdisjoint(FOLLOWERS),
@@ -189,7 +212,14 @@ def losses(defects: Iterable[Defect], force_id: str, on: date, platform: str = "
             if defect.kind in ("metric_retired", "too_few_viewers")
         ),
         spoilt_fields=frozenset(spoilt),
+        hidden=frozenset(HIDDEN_COUNTS[kind] for kind in kinds & HIDDEN_COUNTS.keys() if platform == "youtube"),
+        removals=tuple(defect for defect in due if defect.kind == "removed_post"),
     )
+
+
+def removed_post(world: Timeline[P], account: Account, defect: Defect) -> P | None:
+    """The post that `removed_post` takes away: the newest that was detail.age_days (10) old as the defect began."""
+    return world.newest_original(account, london_midnight(defect.first_date) - DAY * defect.detail.get("age_days", 10))
 
 
 def default_defects(as_of: date) -> list[Defect]:

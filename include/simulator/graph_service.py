@@ -22,7 +22,7 @@ from include.simulator.graph import (
 )
 from include.simulator.refusals import app_usage, business_usage, throttled, token_expired
 from include.simulator.register import Account
-from include.simulator.service import Answer, Question, Service, html_page
+from include.simulator.service import Answer, Question, RollingHour, Service, html_page
 from include.simulator.timeline import BasePost, Timeline
 
 CURRENT_VERSION = "v26.0"
@@ -54,6 +54,7 @@ class GraphService(Service, Generic[P]):
     def __init__(self, world: Timeline[P], secret: str, clock: Clock) -> None:
         super().__init__(secret, clock, world.register.forces)
         self.timeline = world
+        self._hour = RollingHour(clock)
 
     def answer(self, question: Question) -> Answer:
         version, *parts = question.parts or [""]
@@ -65,6 +66,7 @@ class GraphService(Service, Generic[P]):
             if force_id is None:
                 raise GraphError("Invalid OAuth access token - Cannot parse access token", 190, 467, status=401)
             self.by_force[force_id] += 1
+            percent = self._take(force_id)
             asker = Asker(force_id, question.token or "", question.root)
             if endpoint is None:
                 raise GraphError("Unknown path components: /" + "/".join(parts), 2500)
@@ -74,8 +76,23 @@ class GraphService(Service, Generic[P]):
             body = getattr(self, f"_{endpoint}")(asker, parts, query)
         except GraphError as error:
             return Answer(error.status, error.body, {"x-app-usage": app_usage(self.by_force.total()), **error.headers})
-        usage = {"x-business-use-case-usage": business_usage(self.usage_type, force_id, self.by_force[force_id])}
+        usage = {"x-business-use-case-usage": business_usage(self.usage_type, force_id, self.by_force[force_id], percent)}
         return Answer(200, body, usage, is_cut=self.due("truncated_page", force_id, endpoint) is not None)
+
+    def allow(self, calls: int | None) -> None:
+        super().allow(calls)
+        self._hour = RollingHour(self.clock)
+
+    def _take(self, force_id: str) -> int | None:
+        """Percent of an hour's calls that are used with this one, where they are few (`allow`). Raises the throttle above 100."""
+        if self.calls is None:
+            return None
+        percent = 100 * self._hour.take(force_id) // self.calls
+        if percent > 100:
+            self.refused += 1
+            code = {"pages": 80001, "instagram": 80002}.get(self.usage_type, self.throttle_code)
+            raise throttled(force_id, code, {"regain_minutes": self._hour.minutes_until_free(force_id)})
+        return percent
 
     @abstractmethod
     def _endpoint(self, parts: list[str], query: Mapping[str, str]) -> str | None: ...

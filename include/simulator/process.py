@@ -132,6 +132,11 @@ class SimulatorProcess:
         """Put these defects in the place of those planted before."""
         self._order("PUT", "defects", [defect.to_json() for defect in defects])
 
+    def limit(self, latency_seconds: float = 0.0, **calls: int) -> None:
+        """How slow the answers are, and by platform how many calls a force has: on X in each window of 15 minutes and for each
+        endpoint, on Meta's platforms in an hour. What is not named is as the platform has it."""
+        self._order("PUT", "limits", {"latency_seconds": latency_seconds, "calls": calls})
+
     def plant_faults(self, faults: Iterable[Fault]) -> None:
         """Put these faults of the wire in the place of those before; requests are counted from here."""
         self._order("PUT", "faults", [fault.to_json() for fault in faults])
@@ -141,7 +146,8 @@ class SimulatorProcess:
         return self._order("GET", "faults")
 
     def requests(self) -> dict[str, Any]:
-        """How many requests came: `total`, `by_endpoint`, `by_force` (the holder of the token), and the same `by_platform`."""
+        """How many requests came: `total`, `by_endpoint`, `by_force` (the holder of the token), and the same `by_platform`, with
+        those `refused` because a limit was reached."""
         return self._order("GET", "requests")
 
     def _order(self, method: str, what: str, value: Any = None) -> Any:

@@ -11,17 +11,21 @@ from include.simulator.defects import Losses
 from include.simulator.insights import POST_METRICS
 from include.simulator.instagram_insights import IMPRESSIONS_END, REPOSTS_BEGIN
 from include.simulator.instagram_world import InstagramWorld, Media
+from include.simulator.mastodon_world import MastodonWorld, Status
 from include.simulator.register import Register
 from include.simulator.timeline import Timeline
 from include.simulator.times import london_date
 from include.simulator.world import Post, World
 from include.simulator.x_world import XPost, XWorld
+from include.simulator.youtube_world import Video, YouTubeWorld
 
 INTERACTIONS: dict[str, tuple[str, ...]] = {
     "facebook": ("reactions", "comments", "shares"),
     "instagram": ("reactions", "comments", "shares", "reposts"),
     "x": ("reactions", "comments", "reposts", "quotes"),
     "bluesky": ("reactions", "comments", "reposts", "quotes"),
+    "mastodon": ("reactions", "comments", "reposts"),
+    "youtube": ("reactions", "comments"),
 }
 """What counts as an interaction: reactions, comments and sharing in every form. Saves are none."""
 
@@ -129,6 +133,35 @@ def bluesky_reading(post: BlueskyPost, instant: int, lost: Losses, spoilt: froze
     )
 
 
+def mastodon_reading(post: Status, instant: int, lost: Losses, spoilt: frozenset[str]) -> Reading:
+    """Everything is public and comes with the list. There are no views; quotes, which only newer servers count, are no part."""
+    counts = post.at(instant)
+    values = {
+        "reactions": ("favourites_count", counts.favourites),
+        "comments": ("replies_count", counts.replies),
+        "reposts": ("reblogs_count", counts.reblogs),
+    }
+    known = {metric: None if name in spoilt else value for metric, (name, value) in values.items()}
+    return _reading(INTERACTIONS["mastodon"], known)
+
+
+def youtube_reading(post: Video, instant: int, lost: Losses, spoilt: frozenset[str]) -> Reading:
+    """Everything is public and comes with the video. There are no shares, and views are not split into organic and paid."""
+    counts, unknown = post.at(instant), spoilt | lost.hidden
+
+    def get(name: str, value: int) -> int | None:
+        return None if lost.post_insights or name in unknown else value
+
+    return _reading(
+        INTERACTIONS["youtube"],
+        {
+            "reactions": get("likeCount", counts.likes),
+            "comments": get("commentCount", counts.comments),
+            "views": get("viewCount", counts.views),
+        },
+    )
+
+
 @dataclass(frozen=True)
 class SocialPlatform:
     """How the world of a platform is made, and how its posts are read."""
@@ -146,5 +179,7 @@ PLATFORMS: dict[str, SocialPlatform] = {
         SocialPlatform("instagram", InstagramWorld, instagram_reading),
         SocialPlatform("x", XWorld, x_reading),
         SocialPlatform("bluesky", BlueskyWorld, bluesky_reading, has_views=False),
+        SocialPlatform("mastodon", MastodonWorld, mastodon_reading, has_views=False),
+        SocialPlatform("youtube", YouTubeWorld, youtube_reading),
     )
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 from collections import Counter
@@ -23,15 +24,20 @@ from include.simulator.graph import CONTROL_HEADER, control_key
 from include.simulator.instagram import InstagramAccounts
 from include.simulator.instagram_world import InstagramWorld
 from include.simulator.mastodon import MastodonInstances
+from include.simulator.mastodon_world import MastodonWorld
 from include.simulator.register import Register
 from include.simulator.service import Answer, Question, Service
 from include.simulator.wikimedia import WikimediaPageviews
 from include.simulator.world import World
 from include.simulator.x import XTimelines
 from include.simulator.x_world import XWorld
+from include.simulator.youtube import YouTubeData
+from include.simulator.youtube_world import YouTubeWorld
 
 
-def _bearer(request: Request) -> str | None:
+def _token(request: Request, platform: str) -> str | None:
+    if platform == YouTubeData.platform:  # a key of an API, in either of its two places
+        return request.headers.get("x-goog-api-key") or request.query_params.get("key")
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token if scheme.lower() == "bearer" else request.query_params.get("access_token")
 
@@ -40,7 +46,7 @@ def _question(request: Request, platform: str) -> Question:
     path = request.scope["raw_path"].decode("ascii")[len(platform) + 1 :]  # undecoded: a %2F in it is part of a name
     root = f"http://{request.headers['host']}/{platform}"
     query, pairs = dict(request.query_params), tuple(request.query_params.multi_items())
-    return Question(path, query, _bearer(request), root, request.headers.get("user-agent", ""), pairs)
+    return Question(path, query, _token(request, platform), root, request.headers.get("user-agent", ""), pairs)
 
 
 def create_services(seed: int, register: Register, secret: str, clock: Clock) -> tuple[Service, ...]:
@@ -50,8 +56,9 @@ def create_services(seed: int, register: Register, secret: str, clock: Clock) ->
         InstagramAccounts(InstagramWorld(seed, register), secret, clock),
         XTimelines(XWorld(seed, register), secret, clock),
         BlueskyAppView(BlueskyWorld(seed, register), secret, clock),
+        YouTubeData(YouTubeWorld(seed, register), secret, clock),
         WikimediaPageviews(seed, secret, clock),
-        MastodonInstances(seed, secret, clock),
+        MastodonInstances(MastodonWorld(seed, register), secret, clock),
     )
 
 
@@ -59,11 +66,13 @@ def create_app(seed: int, register: Register, secret: str, clock: Clock | None =
     """The whole simulator as one application.
 
     `/<platform>/...` speaks the platform's contract. `PUT /_control/clock {"now": iso}`, `PUT /_control/defects [...]`,
-    `PUT` and `GET /_control/faults [...]` and `GET /_control/requests` want the control key in the header x-simulator-key.
+    `PUT /_control/limits {"latency_seconds": 0.05, "calls": {"x": 20}}`, `PUT` and `GET /_control/faults [...]` and
+    `GET /_control/requests` want the control key in the header x-simulator-key.
     """
     clock = clock or Clock()
     services = create_services(seed, register, secret, clock)
     key = control_key(secret)
+    pace = {"latency_seconds": 0.0}
     faults = FaultBook()
 
     def reply(status: int, content: bytes, media_type: str, headers: dict[str, str] | None = None) -> Response:
@@ -77,6 +86,8 @@ def create_app(seed: int, register: Register, secret: str, clock: Clock | None =
             return reply(answer.status, content_of(answer), answer.media_type, answer.headers)
 
         async def handle(request: Request) -> Response:
+            if pace["latency_seconds"]:
+                await asyncio.sleep(pace["latency_seconds"])
             question = _question(request, service.platform)
             fault = faults.next(service.platform)
             if fault is not None:
@@ -93,6 +104,7 @@ def create_app(seed: int, register: Register, secret: str, clock: Clock | None =
                 "total": service.by_endpoint.total(),
                 "by_endpoint": service.by_endpoint,
                 "by_force": service.by_force,
+                "refused": service.refused,
             }
             for service in services
         }
@@ -112,6 +124,12 @@ def create_app(seed: int, register: Register, secret: str, clock: Clock | None =
                 for service in services:
                     service.plant(defects)
                 return reply_json(200, {"planted": len(defects)})
+            if (request.method, what) == ("PUT", "limits"):
+                wanted = await request.json()
+                pace["latency_seconds"] = float(wanted["latency_seconds"])
+                for service in services:
+                    service.allow(wanted["calls"].get(service.platform))
+                return reply_json(200, wanted)
             if (request.method, what) == ("PUT", "faults"):
                 faults = FaultBook(Fault.from_json(one) for one in await request.json())
                 return reply_json(200, faults.to_json())

@@ -61,11 +61,17 @@ class Service(ABC):
         self.book = DefectBook()
         self.by_endpoint: Counter[str] = Counter()
         self.by_force: Counter[str] = Counter()
+        self.calls: int | None = None
+        self.refused = 0
         self.holders = {force_token(secret, self.platform, force_id): force_id for force_id in force_ids}
 
     def plant(self, defects: Iterable[Defect]) -> None:
         """Those of this platform, in the place of those before."""
         self.book = DefectBook(defect for defect in defects if defect.platform == self.platform)
+
+    def allow(self, calls: int | None) -> None:
+        """So many calls in a window, in the place of the platform's own number; None: its own again."""
+        self.calls, self.refused = calls, 0
 
     @abstractmethod
     def answer(self, question: Question) -> Answer: ...
@@ -108,11 +114,29 @@ class RateWindows:
         """The instant at which the window ends."""
         return (self._clock.instant // self._seconds + 1) * self._seconds
 
-    def take(self, limit: int, *key: object) -> int:
-        """Count one request: how many are left after it; below 0 where there was none left."""
-        window = (self._clock.times_set, self.reset)
+    def take(self, limit: int, *key: object, is_strict: bool = False) -> int:
+        """Count one request: how many are left after it; below 0 where there was none left. is_strict: only time ends a window."""
+        window = (0 if is_strict else self._clock.times_set, self.reset)
         if window != self._window:
             self._window = window
             self._used.clear()
         self._used[key] += 1
         return limit - self._used[key]
+
+
+class RollingHour:
+    """How many calls a holder made in the last hour of the simulator's clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._made: dict[str, list[int]] = {}
+
+    def take(self, holder: str) -> int:
+        """Count one call; how many there are with it."""
+        made = [at for at in self._made.get(holder, []) if at > self._clock.instant - 3600]
+        self._made[holder] = [*made, self._clock.instant]
+        return len(self._made[holder])
+
+    def minutes_until_free(self, holder: str) -> int:
+        """Until the oldest call is an hour ago, rounded down as Meta does."""
+        return max(self._made[holder][0] + 3600 - self._clock.instant, 0) // 60

@@ -102,6 +102,10 @@ class Timeline(ABC, Generic[P]):
             self._follower_years[key] = self._draw_follower_year(account, day.year)
         return self._follower_years[key][day.timetuple().tm_yday - 1]
 
+    def shown_followers(self, account: Account, day: date) -> int:
+        """The same as the platform tells it: some round."""
+        return self.followers(account, day)
+
     def _draw_follower_year(self, account: Account, year: int) -> list[int]:
         rng = generator(self.seed, "followers", account.account_id)
         base = self.following * self.register.forces[account.force_id].population ** 0.8 * (1.0 if account.is_main else 0.15)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from include.simulator.defects import Defect, Losses, losses
+from include.simulator.defects import Defect, Losses, losses, removed_post
 from include.simulator.readings import PLATFORMS, READ_METRICS, SocialPlatform
 from include.simulator.register import SEEDS, Account, Register, read_register
 from include.simulator.timeline import Timeline
@@ -89,7 +89,10 @@ def _readings(plan: _Plan) -> pd.DataFrame:
             if visit.lost.posts:
                 continue
             newest = plan.world.newest_original(account, visit.instant) if visit.lost.spoilt_fields else None
+            removed = [removed_post(plan.world, account, defect) for defect in visit.lost.removals]
             for post in plan.world.posts(account, visit.window_start, visit.instant):
+                if post in removed:
+                    continue
                 spoilt = visit.lost.spoilt_fields if post is newest else frozenset()
                 rows.append(
                     {
@@ -137,7 +140,7 @@ def _follower_readings(plan: _Plan) -> dict[str, list[tuple[int, int]]]:
     """Snapshots by account: run instant and followers, oldest first."""
     return {
         account.account_id: [
-            (visit.instant, plan.world.followers(account, london_date(visit.instant)))
+            (visit.instant, plan.world.shown_followers(account, london_date(visit.instant)))
             for visit in plan.visits(account)
             if not visit.lost.snapshot
         ]
@@ -342,6 +345,11 @@ def instagram_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *r
     return month_truth("instagram", seed, as_of, run_instants, *rest, **options)
 
 
+def youtube_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any, **options: Any) -> pd.DataFrame:
+    """`month_truth` of YouTube: likes and comments; views; subscribers rounded down to three figures, as YouTube tells them."""
+    return month_truth("youtube", seed, as_of, run_instants, *rest, **options)
+
+
 def x_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any, **options: Any) -> pd.DataFrame:
     """`month_truth` of X: likes, replies, retweets and quotes of originals and quotes, each post once; impressions as views."""
     return month_truth("x", seed, as_of, run_instants, *rest, **options)
@@ -350,3 +358,8 @@ def x_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any
 def bluesky_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any, **options: Any) -> pd.DataFrame:
     """`month_truth` of Bluesky: likes, replies, reposts and quotes of originals and quotes; there are no views."""
     return month_truth("bluesky", seed, as_of, run_instants, *rest, **options)
+
+
+def mastodon_accounts_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any, **options: Any) -> pd.DataFrame:
+    """`month_truth` of the forces' accounts on Mastodon: favourites, replies and reblogs of originals; there are no views."""
+    return month_truth("mastodon", seed, as_of, run_instants, *rest, **options)

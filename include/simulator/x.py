@@ -89,7 +89,7 @@ class XTimelines(Service):
         parts, query = question.parts, question.query
         endpoint = self._endpoint(parts)
         self.by_endpoint[endpoint or "unknown"] += 1
-        limit = LIMITS.get(endpoint or "", 300)
+        limit = self.calls or LIMITS.get(endpoint or "", 300)
         left = limit
         is_cut = False
         try:
@@ -97,10 +97,11 @@ class XTimelines(Service):
             if force_id is None:
                 raise plain(401, "Unauthorized")
             self.by_force[force_id] += 1
-            left = self._windows.take(limit, force_id, endpoint)
+            left = self._windows.take(limit, force_id, endpoint, is_strict=self.calls is not None)
             if endpoint is None:
                 raise plain(404, "Not Found")
             if left < 0:
+                self.refused += 1
                 raise too_many("v2", self._windows.reset - self.clock.instant)
             self._refuse(force_id, endpoint)
             if self.due("html_page", force_id, endpoint):

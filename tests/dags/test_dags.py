@@ -17,11 +17,13 @@ DAG_IDS = {
     "ingest_bluesky",
     "ingest_facebook",
     "ingest_instagram",
+    "ingest_mastodon",
     "ingest_signals_fediverse",
     "ingest_signals_mastodon",
     "ingest_signals_wikimedia",
     "ingest_survey",
     "ingest_x",
+    "ingest_youtube",
     "reprocess",
 }
 IMPACT = {"impact:critical", "impact:high", "impact:medium", "impact:low"}

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from include import registry
 from include.settings import Home
 from tests.dbt.world import Marts, World, at, build
 
@@ -166,8 +167,11 @@ def test_days_that_no_list_has_seen_make_the_month_partial(marts: Marts) -> None
 def test_coverage_counts_what_was_not_seen(marts: Marts) -> None:
     assert marts.month("greater-manchester", "2026-10", "posts_published", WHOLE) == (1, "partial", 0.5, "permission")
     assert marts.month("greater-manchester", "2026-10", "interactions", WHOLE) == (13, "partial", 0.5, "permission")
-    # nothing was collected of its accounts on Instagram and X: of four accounts, one was seen throughout
-    assert marts.month("greater-manchester", "2026-10", "interactions", WHOLE, "all") == (13, "partial", 0.25, "permission")
+    # nothing was collected of its accounts elsewhere: of all of them, one was seen throughout
+    seeds = registry.current()
+    its_own = [one for each in seeds.platforms for one in seeds.open_accounts(each, date(2026, 10, 31))]
+    share = 1 / sum(one.force_id == "greater-manchester" for one in its_own)
+    assert marts.month("greater-manchester", "2026-10", "interactions", WHOLE, "all") == (13, "partial", share, "permission")
 
 
 def test_a_hole_that_was_closed_in_time_is_nobodys_cause(marts: Marts) -> None:

@@ -328,6 +328,21 @@ def test_a_reply_keeps_its_counts_and_lands_neither_words_nor_whom_it_answers() 
         assert len(rows_of(parsed, "observation")) == 5
 
 
+def test_handles_in_own_words_are_not_landed() -> None:
+    text = "Diolch, @janedoe.bsky.social – ac i @sim-gwent.bsky.social! #Gwent"
+    start = len(b"Diolch, ")
+    features = [{"$type": "app.bsky.richtext.facet#mention", "did": CITIZEN}]
+    facets = [
+        {"index": {"byteStart": start, "byteEnd": start + len("@janedoe.bsky.social")}, "features": features},
+        {"index": {"byteStart": 0, "byteEnd": 4}, "features": [{"$type": "app.bsky.richtext.facet#tag", "tag": "Gwent"}]},
+        {"index": None, "features": features},
+        7,
+    ]
+    page = landed("posts", {"feed": [item(record={"text": text, "facets": facets})]})
+    [post] = rows_of(parse(page, BLUESKY), "post")
+    assert post["text"] == "Diolch, @… – ac i @sim-gwent.bsky.social! #Gwent"
+
+
 IMAGES = {"$type": "app.bsky.embed.images", "images": [{"alt": "Jane at a desk", "image": {}}, {"alt": "", "image": {}}]}
 QUOTED = {"$type": "app.bsky.embed.record", "record": {"uri": OTHERS_URI, "cid": "c"}}
 CARD = {"$type": "app.bsky.embed.external", "external": {"uri": "https://x/jane", "title": "Jane Doe", "description": "Jane"}}

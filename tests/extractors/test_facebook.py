@@ -327,3 +327,14 @@ def test_metrics_are_asked_only_of_this_accounts_readable_posts() -> None:
     ]
     _, server = fetch(Graph(published_posts=lambda _: {"data": odd}))
     assert {one.query["ids"] for one in server.asked if "ids" in one.query} == {f"{PAGE_ID}_1"}
+
+
+def test_a_name_that_one_account_found_dead_is_not_asked_of_the_forces_other_account() -> None:
+    def insights(asked: Asked) -> Any:
+        return RETIRED if "page_follows" in asked.query["metric"].split(",") else Graph().insights(asked)
+
+    items, server = fetch(Graph(insights=insights), accounts=("100000000000001", "100000000000002"))
+    gaps = [(item.account_id, item.cause) for item in items if isinstance(item, Gap) and item.subject == "page_follows"]
+    assert gaps == [("100000000000001", "retired_metric"), ("100000000000002", "retired_metric")]
+    asked = [one.path.split("/")[2] for one in server.asked if "page_follows" in one.query.get("metric", "")]
+    assert set(asked) == {"100000000000001"}

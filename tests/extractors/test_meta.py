@@ -18,7 +18,7 @@ from extractors.base import (
     TooFewViewers,
 )
 from extractors.http import Received
-from extractors.meta import NotOfThisPost, TooMuchAsked
+from extractors.meta import NotOfThisPost, TooMuchAsked, classify, suspects
 from tests.extractors.facebook_examples import FACEBOOK, OBSERVED
 
 
@@ -46,7 +46,7 @@ from tests.extractors.facebook_examples import FACEBOOK, OBSERVED
         (400, {"code": 100, "error_subcode": 2108006, "message": "Media posted before business account conversion"}, NotOfThisPost),
         (400, {"code": 100, "error_subcode": 33, "message": "Unsupported get request."}, AccountClosed),
         (400, {"code": 100, "message": "(#100) Param limit must be positive"}, Refused),
-        (400, {"code": 3001, "error_subcode": 1504028}, Refused),
+        (400, {"code": 3001, "error_subcode": 1504028}, RetiredMetric),
         (500, {"code": 1, "message": "Please reduce the amount of data you're asking for, then retry your request"}, TooMuchAsked),
         (500, {"code": 2}, Outage),
         (400, {"code": 999, "is_transient": True}, Outage),
@@ -76,3 +76,22 @@ def test_the_reset_is_the_platforms_own(headers: dict[str, str], seconds: float 
     found = FACEBOOK.classify(Received(400, headers, {"error": {"code": 80001, "message": "calm down"}}, OBSERVED))
     assert isinstance(found, Throttled)
     assert found.reset_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("(#100) metric[2] must be one of the following values: reach, likes, comments", ["dead", "gone"]),
+        ("(#100) Starting from version 22 and above, the dead metric is no longer supported for the queried media/user.", ["dead"]),
+        ("The Media Insights API does not support the reach metric for this media product type.", ["reach"]),
+        ("(#100) The value must be a valid insights metric", []),
+    ],
+)
+def test_the_name_that_an_error_means(message: str, expected: list[str]) -> None:
+    assert suspects(["reach", "likes", "dead", "gone"], message) == expected
+
+
+def test_an_endpoint_that_knows_none_of_the_names_says_that_none_was_given() -> None:
+    message = "No metric was specified to be fetched. Please specify one or more metrics to be fetched and try again."
+    body = {"error": {"message": message, "code": 3001, "error_subcode": 1504028}}
+    assert isinstance(classify(Received(400, {}, body, OBSERVED)), RetiredMetric)

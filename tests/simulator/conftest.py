@@ -29,7 +29,9 @@ class Asking:
         self.session.trust_env = False
 
     def get(self, path: str, force: str | None = "gwent", version: str = "v26.0", **parameters: Any) -> requests.Response:
-        headers = {"Authorization": f"Bearer {self.tokens[force]}"} if force else {}
+        headers = {"Authorization": f"Bearer {self.tokens[force]}"} if force and self.tokens else {}
+        if force and self.platform == "youtube":
+            headers = {"X-goog-api-key": self.tokens[force]}
         url = f"{self.simulator.base_url(self.platform)}/{version}/{path}"
         return self.session.get(url, params=parameters, headers=headers, timeout=30)
 
@@ -78,6 +80,16 @@ def x(simulator: SimulatorProcess) -> Asking:
 @pytest.fixture
 def bluesky(simulator: SimulatorProcess) -> Asking:
     return fresh(simulator, "bluesky")
+
+
+@pytest.fixture
+def mastodon(simulator: SimulatorProcess) -> Asking:
+    return fresh(simulator, "mastodon")
+
+
+@pytest.fixture
+def youtube(simulator: SimulatorProcess) -> Asking:
+    return fresh(simulator, "youtube")
 
 
 def fresh(simulator: SimulatorProcess, platform: str) -> Asking:

@@ -210,7 +210,7 @@ def test_wrong_defects_are_refused(facebook: Asking) -> None:
         Defect("gremlins", "gwent", TODAY, TODAY)
     with pytest.raises(ValueError, match=r"ends .* before it begins"):
         Defect("throttle", "gwent", TODAY, TODAY - timedelta(days=1))
-    with pytest.raises(ValueError, match="hidden_likes is no defect of 'x', but of instagram"):
+    with pytest.raises(ValueError, match="hidden_likes is no defect of 'x', but of instagram, youtube"):
         Defect("hidden_likes", "gwent", TODAY, TODAY, platform="x")
     with pytest.raises(ValueError, match="unknown endpoint 'posts'"):
         Defect("throttle", "gwent", TODAY, TODAY, {"endpoint": "posts"})

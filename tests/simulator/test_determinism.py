@@ -10,7 +10,7 @@ from tests.simulator.conftest import SEED, Asking, account_id, without_secrets
 
 USER_AGENT = "project/1.0 (https://www.example.org; contact)"
 MOMENTS = [datetime(2026, 3, 29, 1, 30, tzinfo=UTC), datetime(2026, 11, 2, 21, tzinfo=UTC)]
-INSTAGRAM, X = account_id("instagram", "gwent"), account_id("x", "gwent")
+INSTAGRAM, X, YOUTUBE = (account_id(platform, "gwent") for platform in ("instagram", "x", "youtube"))
 PAGEVIEWS = "api/rest_v1/metrics/pageviews/per-article/en.wikipedia/all-access/user/Bluesky/daily/20260101/20261101"
 REQUESTS = [
     (moment, *request)
@@ -26,6 +26,13 @@ REQUESTS = [
         ("instagram", "v26.0", f"{INSTAGRAM}/insights", {"metric": "reach", "since": "2026-03-10", "until": "2026-03-20"}),
         ("x", "2", "users/by", {"usernames": "sim_gwent,nobody", "user.fields": "public_metrics"}),
         ("x", "2", f"users/{X}/tweets", {"tweet.fields": "public_metrics,created_at", "max_results": "50"}),
+        ("youtube", "youtube/v3", "channels", {"part": "statistics,snippet", "id": YOUTUBE}),
+        (
+            "youtube",
+            "youtube/v3",
+            "playlistItems",
+            {"part": "contentDetails", "playlistId": f"UU{YOUTUBE[2:]}", "maxResults": "50"},
+        ),
         ("wikimedia", PAGEVIEWS.partition("/")[0], PAGEVIEWS.partition("/")[2], {}),
         ("mastodon", "mastodon.example", "api/v1/instance/activity", {}),
     )
@@ -35,12 +42,12 @@ REQUESTS = [
 def answers(order: list[int], forces: tuple[str, ...]) -> dict[int, str]:
     found = {}
     with SimulatorProcess(SEED, forces=forces) as simulator:
-        asking = {platform: Asking(simulator, platform) for platform in ("instagram", "x", "wikimedia", "mastodon")}
+        asking = {platform: Asking(simulator, platform) for platform in ("instagram", "x", "youtube", "wikimedia", "mastodon")}
         for place in order:
             moment, platform, version, path, parameters = REQUESTS[place]
             simulator.set_clock(moment)
             asking[platform].session.headers["User-Agent"] = USER_AGENT
-            force = "gwent" if platform in ("instagram", "x") else None
+            force = "gwent" if platform in ("instagram", "x", "youtube") else None
             answer = asking[platform].get(path, force, version, **parameters)
             assert answer.status_code == 200, answer.text
             text = answer.text

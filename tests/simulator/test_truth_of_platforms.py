@@ -1,4 +1,4 @@
-"""The truth of Instagram and X, counted again through the HTTP API, as test_truth.py does for Facebook."""
+"""The truth of Instagram, X and YouTube, counted again through the HTTP API, as test_truth.py does for Facebook."""
 
 from __future__ import annotations
 
@@ -14,11 +14,18 @@ import pytest
 from include.simulator.defects import Defect
 from include.simulator.process import SimulatorProcess
 from include.simulator.register import SEEDS
-from include.simulator.truth import bluesky_truth, instagram_truth, post_truth, x_truth
+from include.simulator.truth import (
+    bluesky_truth,
+    instagram_truth,
+    mastodon_accounts_truth,
+    post_truth,
+    x_truth,
+    youtube_truth,
+)
 from tests.simulator.conftest import SEED, Asking
 from tests.simulator.test_truth import AS_OF, LONDON, WEEKLY, Seen, is_open, month_of, read
 
-WITHOUT_VIEWS = ("bluesky",)
+WITHOUT_VIEWS = ("bluesky", "mastodon")
 FORCES = ("gwent", "devon-and-cornwall", "dyfed-powys")
 ORGANIC = ("likes", "comments", "shares", "reposts")
 INSTAGRAM_DEFECTS = [
@@ -45,6 +52,23 @@ BLUESKY_DEFECTS = [
     Defect("duplicate_page", "gwent", date(2026, 9, 21), AS_OF, platform="bluesky"),
     Defect("posts_permission_lost", "devon-and-cornwall", date(2026, 8, 17), date(2026, 8, 17), platform="bluesky"),
     Defect("followers_not_reported", "gwent", date(2026, 9, 1), date(2026, 9, 30), platform="bluesky"),
+]
+MASTODON_DEFECTS = [
+    Defect("text_number", "gwent", date(2026, 8, 31), date(2026, 9, 28), {"field": "replies_count"}, "mastodon"),
+    Defect("duplicate_page", "gwent", date(2026, 9, 21), AS_OF, platform="mastodon"),
+    Defect("posts_permission_lost", "devon-and-cornwall", date(2026, 8, 17), date(2026, 8, 17), platform="mastodon"),
+    Defect("followers_not_reported", "gwent", date(2026, 9, 1), date(2026, 9, 30), platform="mastodon"),
+]
+YOUTUBE_DEFECTS = [
+    Defect("hidden_likes", "gwent", date(2026, 8, 17), date(2026, 8, 23), platform="youtube"),
+    Defect("comments_disabled", "devon-and-cornwall", date(2026, 9, 7), date(2026, 9, 13), platform="youtube"),
+    Defect("removed_post", "gwent", date(2026, 9, 21), AS_OF, platform="youtube"),
+    Defect("removed_post", "devon-and-cornwall", date(2026, 10, 5), AS_OF, {"age_days": 3}, "youtube"),
+    Defect("throttle", "dyfed-powys", date(2026, 9, 7), date(2026, 9, 7), {"form": "quota", "count": None}, "youtube"),
+    Defect("text_number", "gwent", date(2026, 8, 31), date(2026, 9, 28), {"field": "likeCount"}, "youtube"),
+    Defect("followers_not_reported", "devon-and-cornwall", date(2026, 8, 1), date(2026, 8, 31), platform="youtube"),
+    Defect("duplicate_page", "gwent", date(2026, 9, 21), AS_OF, platform="youtube"),
+    Defect("server_error", "gwent", date(2026, 8, 17), date(2026, 8, 17), {"count": None, "endpoint": "post_insights"}, "youtube"),
 ]
 
 
@@ -136,6 +160,54 @@ def run_bluesky(asking: Asking, row: dict[str, str], now: datetime, seen: Seen) 
         cursor = {"cursor": body["cursor"]}
 
 
+def run_mastodon(asking: Asking, row: dict[str, str], now: datetime, seen: Seen) -> None:
+    account, (user, _, server) = row["account_id"], row["handle"].partition("@")
+    followers = good(asking, "api/v1/accounts/lookup", row, server, acct=user).get("followers_count")
+    if isinstance(followers, int):
+        seen.followers[account].append((now, followers))
+    start = now.replace(hour=0) + timedelta(days=1) - timedelta(days=30)
+    oldest: dict[str, str] = {}
+    while statuses := good(asking, f"api/v1/accounts/{account}/statuses", row, server, limit=20, **oldest):
+        for item in statuses:
+            published = datetime.fromisoformat(item["created_at"]).replace(microsecond=0)
+            if published < start:
+                continue
+            is_original = item["reblog"] is None and item["in_reply_to_id"] is None
+            one = f"{item['id']}@{server}"
+            seen.posts[one] = {"force": row["force_id"], "page": account, "published": published, "is_original": is_original}
+            parts = [item[f"{name}_count"] for name in ("favourites", "replies", "reblogs")]
+            note(seen, one, now, None, [part if isinstance(part, int) else None for part in parts])
+        if published < start:
+            break
+        oldest = {"max_id": statuses[-1]["id"]}
+
+
+def run_youtube(asking: Asking, row: dict[str, str], now: datetime, seen: Seen) -> None:
+    channel = row["account_id"]
+    for item in good(asking, "channels", row, "youtube/v3", part="statistics", id=channel).get("items", []):
+        if "subscriberCount" in item["statistics"]:
+            seen.followers[channel].append((now, int(item["statistics"]["subscriberCount"])))
+    start = now.replace(hour=0) + timedelta(days=1) - timedelta(days=30)
+    ids: list[str] = []
+    token: dict[str, str] = {}
+    while True:
+        asked = {"part": "contentDetails", "playlistId": f"UU{channel[2:]}", "maxResults": 7, **token}
+        body = good(asking, "playlistItems", row, "youtube/v3", **asked)
+        details = [item["contentDetails"] for item in body.get("items", [])]
+        dated = [one for one in details if "videoPublishedAt" in one]
+        ids += [one["videoId"] for one in dated if datetime.fromisoformat(one["videoPublishedAt"]) >= start]
+        if "nextPageToken" not in body or any(datetime.fromisoformat(one["videoPublishedAt"]) < start for one in dated):
+            break
+        token = {"pageToken": body["nextPageToken"]}
+    ids = list(dict.fromkeys(ids))
+    asked = {"part": "snippet,statistics", "id": ",".join(ids)}
+    for item in good(asking, "videos", row, "youtube/v3", **asked).get("items", []) if ids else []:
+        published = datetime.fromisoformat(item["snippet"]["publishedAt"])
+        seen.posts[item["id"]] = {"force": row["force_id"], "page": channel, "published": published, "is_original": True}
+        counts = {name: int(value) if value.isdecimal() else None for name, value in item["statistics"].items()}
+        note(seen, item["id"], now, counts["viewCount"], [counts.get("likeCount"), counts.get("commentCount")])
+
+
 def note(seen: Seen, one: str, now: datetime, views: int | None, parts: list[int | None]) -> None:
     if views is not None:
         seen.numbers[one, "views"].append((now, views))
@@ -177,8 +249,20 @@ def recount(seen: Seen, platform: str) -> dict[tuple[str, date, str], float]:
     return figures
 
 
-RUNS = {"instagram": run_instagram, "x": run_x, "bluesky": run_bluesky}
-TRUTHS: dict[str, Callable[..., pd.DataFrame]] = {"instagram": instagram_truth, "x": x_truth, "bluesky": bluesky_truth}
+RUNS = {
+    "instagram": run_instagram,
+    "x": run_x,
+    "bluesky": run_bluesky,
+    "mastodon": run_mastodon,
+    "youtube": run_youtube,
+}
+TRUTHS: dict[str, Callable[..., pd.DataFrame]] = {
+    "instagram": instagram_truth,
+    "x": x_truth,
+    "bluesky": bluesky_truth,
+    "mastodon": mastodon_accounts_truth,
+    "youtube": youtube_truth,
+}
 
 
 @pytest.mark.parametrize(
@@ -190,6 +274,10 @@ TRUTHS: dict[str, Callable[..., pd.DataFrame]] = {"instagram": instagram_truth, 
         pytest.param("x", X_DEFECTS, id="x with defects"),
         pytest.param("bluesky", [], id="bluesky"),
         pytest.param("bluesky", BLUESKY_DEFECTS, id="bluesky with defects"),
+        pytest.param("mastodon", [], id="mastodon"),
+        pytest.param("mastodon", MASTODON_DEFECTS, id="mastodon with defects"),
+        pytest.param("youtube", [], id="youtube"),
+        pytest.param("youtube", YOUTUBE_DEFECTS, id="youtube with defects"),
     ],
 )
 def test_truth_equals_a_recount_through_the_api(platform: str, defects: list[Defect]) -> None:
