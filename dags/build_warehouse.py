@@ -8,7 +8,9 @@ One run at a time: events that arrive during a build become one more build, not 
 
 *When it is red:* `build` names the dbt model or test that failed with its compiled SQL. `publish` names gate, table, column and
 figures. Neither needs repair by hand: correct the cause and run again. The as-of date is a parameter (`as_of`); one before that
-of the publication that stands is refused unless `allow_older` says so.
+of the publication that stands is refused unless `allow_older` says so. `nothing_expires` is red after a publication that is in
+order: it names the data that its platform will delete in some days and that nobody has collected lately. Mend the collection, or
+run a backfill.
 """
 
 from datetime import timedelta
@@ -58,7 +60,13 @@ def build_warehouse() -> None:
         print(publication)
         return publication.publication_id
 
-    publish(build())
+    @task
+    def nothing_expires(publication_id: str) -> None:
+        from include.expiring import require_nothing_expires
+
+        require_nothing_expires()
+
+    nothing_expires(publish(build()))
 
 
 build_warehouse()

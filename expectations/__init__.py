@@ -8,12 +8,13 @@ from types import ModuleType
 
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 
-from expectations import account, observation, post, signal, survey_answer
+from expectations import account, message, observation, post, signal, survey_answer
 
 SUITES: dict[str, ModuleType] = {
     "account": account,
     "post": post,
     "observation": observation,
+    "message": message,
     "survey_answer": survey_answer,
     "signal": signal,
 }

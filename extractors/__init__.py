@@ -11,6 +11,7 @@ from extractors.mastodon import Mastodon
 from extractors.signals_mastodon import MastodonActivity
 from extractors.signals_wikimedia import WikimediaViews
 from extractors.survey import Seeds, SurveyExports
+from extractors.threads import Threads
 from extractors.x import XPosts
 from extractors.youtube import YouTubeChannels
 
@@ -30,10 +31,11 @@ def _seeds() -> Seeds:
 SOURCES: tuple[Source, ...] = (
     FacebookPages(),
     Instagram(),
-    XPosts(),
+    XPosts(pseudonym=_pseudonym),
     Bluesky(),
     YouTubeChannels(),
     Mastodon(),
+    Threads(),
     SurveyExports(pseudonym=_pseudonym, seeds=_seeds),
     FediverseUsers(),
     WikimediaViews(),

@@ -28,7 +28,7 @@ from extractors.base import (
     TokenExpired,
 )
 from extractors.meta_rows import post_window
-from extractors.pacing import Limits, Window, rate_limit_windows
+from extractors.pacing import Limits, Window, rate_limit_windows, reset_seconds
 
 if TYPE_CHECKING:
     from extractors.http import Answer, HttpClient, Received
@@ -85,7 +85,7 @@ def classify(received: Received) -> SourceError | None:
     name = name if isinstance(name, str) else ""
     message = said[:300] if isinstance(said, str) and said else name or f"answer {received.status}"
     if received.status == 429 or name == "RateLimitExceeded":
-        return Throttled(message, _reset_seconds(received))
+        return Throttled(message, reset_seconds(received))
     if name in EXPIRED or received.status == 401:
         return TokenExpired(message)
     if name in CLOSED or (name == "InvalidRequest" and "not found" in message.lower()):
@@ -95,16 +95,6 @@ def classify(received: Received) -> SourceError | None:
     if name == "UpstreamFailure":
         return Outage(f"answer {received.status}: {message}")
     return None
-
-
-def _reset_seconds(received: Received) -> float | None:
-    """Until the instant (unix seconds) that RateLimit-Reset names, by the answer's own clock; else Retry-After."""
-    from extractors.http import retry_after_seconds
-
-    try:
-        return max(0.0, float(received.headers["RateLimit-Reset"]) - received.observed_at.timestamp())
-    except (KeyError, ValueError):
-        return retry_after_seconds(received)
 
 
 class _Reading(AccountReading):

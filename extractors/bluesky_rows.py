@@ -34,7 +34,7 @@ def for_landing(body: Any) -> Any:
     """Of a profile its names and numbers; of an own post its words, times, numbers and how its media are described; of a reply
     no words; of a repost that there is one, since when, and its own id. Whom they answer, quote or mention goes."""
     if not isinstance(body, dict):
-        return body
+        return []
     if "error" in body:
         return {name: body[name] for name in ("error", "message") if isinstance(body.get(name), str)}
     if "feed" in body:
@@ -72,12 +72,16 @@ def _item(found: Any) -> Any:
     if not isinstance(post, dict):
         return {**kept, "post": None}
     shown = {name: post[name] for name in ("uri", "indexedAt") if isinstance(post.get(name), str)}
-    is_reply = "reply" in found
-    record = post.get("record")
-    if isinstance(record, dict):
-        is_reply = is_reply or "reply" in record
-        shown["record"] = _record(record, is_reply)
+    is_reply = _is_reply(found)
+    if isinstance(post.get("record"), dict):
+        shown["record"] = _record(post["record"], is_reply)
     return {**kept, **({"reply": {}} if is_reply else {}), "post": shown | _counts(post)}
+
+
+def _is_reply(item: dict[str, Any]) -> bool:
+    """The record says so, whether or not the network still shows what it answers."""
+    record = item["post"].get("record")
+    return item.get("reply") is not None or (isinstance(record, dict) and record.get("reply") is not None)
 
 
 def _record(found: dict[str, Any], is_reply: bool) -> dict[str, Any]:
@@ -94,7 +98,7 @@ def _record(found: dict[str, Any], is_reply: bool) -> dict[str, Any]:
 
 def _without_mentions(text: str, facets: Any) -> str:
     """The words without the handles that they link to; facets count bytes."""
-    words = text.encode()
+    words = text.encode("utf-8", "surrogatepass")
     spans = []
     for facet in facets if isinstance(facets, list) else ():
         index, features = (facet.get(name) for name in ("index", "features")) if isinstance(facet, dict) else (None, None)
@@ -104,7 +108,7 @@ def _without_mentions(text: str, facets: Any) -> str:
             spans.append((start, end))
     for start, end in sorted(spans, reverse=True):
         words = words[:start] + MENTION.encode() + words[end:]
-    return words.decode("utf-8", "replace")
+    return words.decode("utf-8", "replace") if spans else text
 
 
 def _embed(found: dict[str, Any]) -> dict[str, Any]:
@@ -182,7 +186,7 @@ def _post(page: Page, item: Any, position: str) -> Iterator[Row | Drop | Gap]:
     at = POST_URI.fullmatch(uri) if isinstance(uri, str) else None
     account_id = at[1] if at else None  # the uri says whose it is; an unreadable one the suite names as of no known account
     wrong = other_account(page, account_id) if at else {}
-    kind = "reply" if "reply" in item else "original"
+    kind = "reply" if _is_reply(item) else "original"
     media = _media(record)
     langs = record.get("langs")
     values = {

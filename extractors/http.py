@@ -22,7 +22,7 @@ from requests.auth import AuthBase
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from extractors.base import AUTHORIZATION, Access, NoAnswer, Outage, Page, Refused, Secret, SourceError, Throttled
-from extractors.pacing import Pacer
+from extractors.pacing import Pacer, retry_after_seconds
 from extractors.redaction import OWN_ITEMS, UndeclaredList, dump, is_secret_name, redact, redact_text, unreadable_body
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,14 @@ log = logging.getLogger(__name__)
 CONTACT = "police-social-insight maintainers"
 LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
 LONGEST_REDIRECT = 3
+
+PAGING = frozenset(
+    {
+        "after", "before", "cursor", "max_id", "min_id", "next_token", "page_token", "pageToken", "pagination_token", "since_id",
+        "until_id", "__paging_token",
+    }
+)  # fmt: skip
+"""Parameters that say where in a list to go on: often an id in another writing."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,14 @@ class _InHeader(AuthBase):
             scheme = "Bearer " if self._header == AUTHORIZATION else ""
             request.headers[self._header] = f"{scheme}{self._token.reveal()}"
         return request
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What makes of an answer what is landed: `reduce`, where there is one, else the common redaction and `redact_more`."""
+
+    reduce: Callable[[Any], Any] | None
+    redact_more: Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
@@ -145,22 +161,27 @@ class HttpClient:
         *,
         account_id: str | None = None,
         context: Mapping[str, str] | None = None,
+        reduce: Callable[[Any], Any] | None = None,
+        redact_more: Callable[[Any], Any] | None = None,
     ) -> Answer:
         """Ask. path: below base_url, or a whole URL that the platform gave (a next page), which must be on the same host.
 
+        reduce: for answers about the public. Given the decoded answer as it came, it makes what is landed in its place; where the
+        paging stands, which may hold ids, is then not told either. redact_more: for this answer, in place of the client's own.
         Never raises for what the platform or the network does: see Answer.error.
         """
+        kept = _Kept(reduce, redact_more or self._redact_more)
         try:
             url = self._url(path, parameters or {})
         except Refused as error:
             return Answer((), None, error)
         except ValueError as error:  # half a surrogate pair, an open bracket: what urllib cannot take apart or put together
             return Answer((), None, Refused(f"was pointed to an address that cannot be read ({type(error).__name__})"))
-        request = f"GET {redact_text(unquote(url), self._secrets, self._origin)}"
+        request = f"GET {redact_text(unquote(url if reduce is None else _without_paging(url)), self._secrets, self._origin)}"
         attempts: list[_Try] = []
 
         def once() -> _Try:
-            attempts.append(self._once(endpoint, url, request, account_id, context or {}))
+            attempts.append(self._once(endpoint, url, request, account_id, context or {}, kept))
             return attempts[-1]
 
         Retrying(
@@ -209,9 +230,9 @@ class HttpClient:
             endpoint, account_id or "", error, seconds, state.attempt_number + 1, self._tries,
         )  # fmt: skip
 
-    def _once(self, endpoint: str, url: str, request: str, account_id: str | None, context: Mapping[str, str]) -> _Try:
+    def _once(self, endpoint: str, url: str, request: str, account_id: str | None, context: Mapping[str, str], kept: _Kept) -> _Try:
         if self._pacer is None:
-            return self._ask(endpoint, url, request, account_id, context)[0]
+            return self._ask(endpoint, url, request, account_id, context, kept)[0]
         try:
             reservation = self._pacer.before(endpoint)
         except SourceError as error:  # not asked at all
@@ -219,13 +240,13 @@ class HttpClient:
         received: Received | None = None
         attempt = _Try(None, None, None)
         try:
-            attempt, received = self._ask(endpoint, url, request, account_id, context)
+            attempt, received = self._ask(endpoint, url, request, account_id, context, kept)
         finally:
             self._pacer.after(reservation, endpoint, received, attempt.error)
         return attempt
 
     def _ask(
-        self, endpoint: str, url: str, request: str, account_id: str | None, context: Mapping[str, str]
+        self, endpoint: str, url: str, request: str, account_id: str | None, context: Mapping[str, str], kept: _Kept
     ) -> tuple[_Try, Received | None]:
         """One call. The answer as received (its body not redacted) goes with it, where one came that tells its time."""
         try:
@@ -246,7 +267,7 @@ class HttpClient:
         except Outage as error:
             return _Try(None, None, error), None
         try:
-            body, text = self._decode(content, headers)
+            body, text = self._decode(content, headers, kept)
         except UndeclaredList as error:
             unlanded = Received(status, headers, None, observed_at)
             return _Try(None, None, Refused(f"answer {status} of {endpoint} cannot be landed: {error}")), unlanded
@@ -282,12 +303,14 @@ class HttpClient:
                 return response.status_code, response.headers, bytes(content)
         raise Refused(f"was sent on more than {LONGEST_REDIRECT} times")
 
-    def _decode(self, content: bytes, headers: Mapping[str, str]) -> tuple[Any, str]:
+    def _decode(self, content: bytes, headers: Mapping[str, str], kept: _Kept) -> tuple[Any, str]:
         """The JSON as received and the text to land. (None, a note about the body) where it is not a JSON object or list."""
         try:
             body = json.loads(content)
+            if isinstance(body, dict | list) and kept.reduce is not None:
+                return body, dump(kept.reduce(json.loads(content)))
             if isinstance(body, dict | list):
-                return body, dump(self._redact_more(redact(body, self._secrets, self._origin, self._own_items)))
+                return body, dump(kept.redact_more(redact(body, self._secrets, self._origin, self._own_items)))
         except (ValueError, RecursionError):
             pass
         return None, unreadable_body(content, headers.get("Content-Type", ""))
@@ -307,17 +330,6 @@ class HttpClient:
             return Throttled("answer 429", retry_after_seconds(received))
         problem = Outage if received.status >= 500 else Refused
         return problem(f"answer {received.status}: {redact_text(dump(received.body), self._secrets)[:200]}")
-
-
-def retry_after_seconds(received: Received) -> float | None:
-    """The header Retry-After, seconds or a date (counted from the answer's own Date). None where it is absent or garbled."""
-    value = received.headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - received.observed_at).total_seconds())
-    except (TypeError, ValueError, OverflowError):
-        return None
 
 
 def _links(headers: Mapping[str, str]) -> Mapping[str, str]:
@@ -345,6 +357,12 @@ def _cause(error: requests.RequestException) -> str:
             return (found.strerror or type(found).__name__).lower()
         found = found.__cause__ or found.__context__
     return type(error).__name__
+
+
+def _without_paging(url: str) -> str:
+    parts = urlsplit(url)
+    query = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in PAGING]
+    return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote, safe="(),:")))
 
 
 def _origin(url: str) -> str:

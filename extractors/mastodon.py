@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from extractors import mastodon_rows
@@ -27,6 +26,7 @@ from extractors.base import (
     Throttled,
 )
 from extractors.meta_rows import is_before, post_window
+from extractors.pacing import reset_seconds
 
 if TYPE_CHECKING:
     from extractors.http import Answer, HttpClient, Received
@@ -79,23 +79,12 @@ def classify(received: Received) -> SourceError | None:
     said = body.get("error")
     message = said[:300] if isinstance(said, str) and said else f"answer {received.status}"
     if received.status == 429:  # JSON, or HTML of whoever stands before the server
-        return Throttled(message, _reset_seconds(received))
+        return Throttled(message, reset_seconds(received))
     if received.status in (401, 403):
         return PermissionMissing(f"{message}: the server answers only those who log in (authorized fetch, limited federation)")
     if received.status in (404, 410) and "error" in body:  # a 404 for people may come from anybody
         return AccountClosed(message)
     return None
-
-
-def _reset_seconds(received: Received) -> float | None:
-    """Until the instant (ISO 8601) that X-RateLimit-Reset names, by the answer's own clock; else Retry-After."""
-    from extractors.http import retry_after_seconds
-
-    try:
-        reset = datetime.fromisoformat(received.headers["X-RateLimit-Reset"])
-        return max(0.0, (reset - received.observed_at).total_seconds())
-    except (KeyError, ValueError, TypeError):
-        return retry_after_seconds(received)
 
 
 class _Reading(AccountReading):

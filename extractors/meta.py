@@ -18,6 +18,7 @@ from extractors.base import (
     TokenExpired,
     TooFewViewers,
 )
+from extractors.pacing import retry_after_seconds
 
 if TYPE_CHECKING:
     from extractors.http import Received
@@ -91,8 +92,6 @@ def _number(value: Any) -> int | None:
 
 def _reset_seconds(received: Received) -> float | None:
     """The longest wait that the usage header of a throttled answer names (it counts in minutes), else Retry-After."""
-    from extractors.http import retry_after_seconds
-
     try:
         usage = json.loads(received.headers.get("x-business-use-case-usage", ""))
         return max(float(entry["estimated_time_to_regain_access"]) * 60 for entries in usage.values() for entry in entries)

@@ -1,4 +1,4 @@
-"""What is asked of Meta's Graph API about one account: what Facebook and Instagram have in common.
+"""What is asked of Meta's Graph API about one account: what Facebook, Instagram and Threads have in common.
 
 What Meta's errors mean stands in meta.py, how its pages become rows in meta_rows.py and beside each platform.
 """
@@ -43,6 +43,10 @@ WINDOW_CLOSED = (
     "token into the connection"
 )
 
+UNPROVEN = (
+    "the list of posts is empty, and no number of the account's insights came that would show that the permission holds: whether "
+    "nothing was published is not known"
+)
 LONGEST_DETAIL = 300
 POSTS_PER_PAGE, POSTS_PER_BATCH, LARGEST_NUMBER_OF_PAGES = 50, 50, 200
 
@@ -50,6 +54,7 @@ POSTS_PER_PAGE, POSTS_PER_BATCH, LARGEST_NUMBER_OF_PAGES = 50, 50, 200
 class MetaReading(ABC):
     """All that is asked about one account in one run: snapshot, list of posts, insights of the posts, insights of the account."""
 
+    version: ClassVar[str] = VERSION
     account_fields: ClassVar[str]
     list_endpoint: ClassVar[str]
     """The edge that lists the posts, and the endpoint of its pages."""
@@ -67,7 +72,8 @@ class MetaReading(ABC):
         self.list_is_empty = False
         """The list of posts was read to its end and held nothing at all, not even what is left out here."""
         self.insights_are_empty: list[bool] = []
-        """Of every answer about the account's insights."""
+        """Of every answer about the account's insights; a refusal in words is none."""
+        self.insights_were_asked = False
         self.retired: set[tuple[str, str]] = set() if retired is None else retired
         """Object type and name: a name that is dead for posts may live for accounts. Shared by the accounts of a force."""
         self.told: set[tuple[str, str]] = set()
@@ -98,8 +104,10 @@ class MetaReading(ABC):
         try:
             for unit in (self.snapshot, self.posts, self.post_insights, self.account_insights):
                 yield from unit()
-            if self.list_is_empty and self.insights_are_empty and all(self.insights_are_empty):
-                yield Gap(self.account_id, "posts", PermissionMissing.cause, WINDOW_CLOSED)
+            # no post at all is a true zero only where the same run had a number that needs the same permission
+            if self.list_is_empty and self.insights_were_asked and all(self.insights_are_empty):
+                cause, detail = (PermissionMissing.cause, WINDOW_CLOSED) if self.insights_are_empty else ("not_reported", UNPROVEN)
+                yield Gap(self.account_id, "posts", cause, detail)
         except SourceError as error:
             # the token, a throttle or the account itself: every further request would fail too, and make a throttle longer
             yield Gap(self.account_id, "*", error.cause, str(error)[:LONGEST_DETAIL])
@@ -120,7 +128,7 @@ class MetaReading(ABC):
     def snapshot(self) -> Iterator[Page | Gap]:
         def ask(_: Sequence[str], names: Sequence[str]) -> Iterator[Page]:
             fields = ",".join((self.account_fields, *names))
-            yield from self.ask("account", f"{VERSION}/{self.account_id}", {"fields": fields}, "account", names)
+            yield from self.ask("account", f"{self.version}/{self.account_id}", {"fields": fields}, "account", names)
 
         yield from self.halving(ask, "account", [self.account_id], self.order.field_names("account", "snapshot"))
 
@@ -139,7 +147,7 @@ class MetaReading(ABC):
 
     def post_pages(self, names: Sequence[str]) -> Iterator[Page | Gap]:
         start, end = post_window(self.order.run_date)
-        path: str | None = f"{VERSION}/{self.account_id}/{self.list_endpoint}"
+        path: str | None = f"{self.version}/{self.account_id}/{self.list_endpoint}"
         parameters = {
             "fields": self.list_fields(names),
             "since": str(int(start.timestamp())),
@@ -196,7 +204,7 @@ class MetaReading(ABC):
                 young = ",".join(post_id for post_id in ids if post_id in self.young_ids)
                 context = ({"breakdown": breakdown} if breakdown else {}) | ({"young": young} if young else {})
                 parameters = {"ids": ",".join(ids), "fields": fields}
-                yield from self.ask("post_insights", f"{VERSION}/", parameters, "post", names, ids=",".join(ids), **context)
+                yield from self.ask("post_insights", f"{self.version}/", parameters, "post", names, ids=",".join(ids), **context)
 
             for of_type, valid in self.by_names(ids, names, breakdown):
                 for first in range(0, len(of_type), POSTS_PER_BATCH):
@@ -226,11 +234,20 @@ class MetaReading(ABC):
 
         def ask(_: Sequence[str], names: Sequence[str]) -> Iterator[Page]:
             parameters = {"metric": ",".join(names), **further, "period": "day", "since": since, "until": until, **split}
-            path = f"{VERSION}/{self.account_id}/insights"
-            body = yield from self.ask("account_insights", path, parameters, "account", names, **context)
-            self.insights_are_empty.append(is_empty_list(body))
+            yield from self.ask_about_account("insights", parameters, names, **context)
 
         yield from self.halving(ask, "account", [self.account_id], names)
+
+    def ask_about_account(self, edge: str, parameters: dict[str, str], names: Sequence[str], **context: str) -> Iterator[Page]:
+        """One request for insights of the account. Keeps what its answer says of the permission to read the posts."""
+        self.insights_were_asked = True
+        try:
+            path = f"{self.version}/{self.account_id}/{edge}"
+            body = yield from self.ask("account_insights", path, parameters, "account", names, **context)
+        except (PermissionMissing, RetiredMetric, TooFewViewers):
+            self.insights_are_empty.append(False)  # said in words: a closed window, or a lost permission for posts, is silent
+            raise
+        self.insights_are_empty.append(is_empty_list(body))
 
     def insight_names(self, object_type: str, period: str) -> Iterator[tuple[str | None, list[str]]]:
         """The metrics of insights by their breakdown: those with one cannot be asked together with those without."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
@@ -25,6 +26,7 @@ CountedBy = Literal["app", "token"]
 """Whose calls a platform adds up: all of the app's, whatever the force, or those of one token."""
 
 EASY_PERCENT, PERCENT_PER_DOUBLING, LONGEST_PAUSE_SECONDS = 75.0, 2.5, 3600.0
+FAMILIES = ("x-rate-limit-", "ratelimit-", "x-ratelimit-")
 UNIX_SECONDS = 1_000_000_000
 """A reset of at least this is an instant; a smaller one counts seconds from the answer."""
 
@@ -122,7 +124,7 @@ def rate_limit_windows(received: Received) -> Iterator[Window]:
     A reset comes as Unix seconds, as an instant in ISO 8601, or as seconds from now. What cannot be read announces nothing.
     """
     headers = received.headers
-    for prefix in ("x-rate-limit-", "ratelimit-", "x-ratelimit-"):
+    for prefix in FAMILIES:
         left, reset = _amount(headers.get(f"{prefix}remaining")), _instant(headers.get(f"{prefix}reset"), received.observed_at)
         if left is not None and reset is not None:
             limit = _amount(headers.get(f"{prefix}limit"))
@@ -135,6 +137,35 @@ def rate_limit_windows(received: Received) -> Iterator[Window]:
         policy = said + ";" + headers.get("RateLimit-Policy", "")
         limit = _amount(_found(r"\b(?:limit|q)\s*=\s*([0-9]+)", policy))
         yield Window("calls", max(limit or 0.0, left, 1.0), left, reset)
+
+
+def _announced_reset(received: Received) -> datetime | None:
+    """When the window of an answer ends (UTC), whether or not it says what is left; None where no family of headers tells."""
+    given = (received.headers.get(f"{prefix}reset") for prefix in FAMILIES)
+    found = (_instant(text, received.observed_at) for text in given if text)
+    return next((moment for moment in found if moment is not None), None) or next(
+        (window.resets_at for window in rate_limit_windows(received)), None
+    )
+
+
+def reset_seconds(received: Received) -> float | None:
+    """Until the end of the window that the headers of a throttle answer name, whichever family, by the answer's own clock; else
+    Retry-After."""
+    resets_at = _announced_reset(received)
+    if resets_at is None:
+        return retry_after_seconds(received)
+    return max(0.0, (resets_at - received.observed_at).total_seconds())
+
+
+def retry_after_seconds(received: Received) -> float | None:
+    """The header Retry-After, seconds or a date (counted from the answer's own Date). None where it is absent or garbled."""
+    value = received.headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - received.observed_at).total_seconds())
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def meta_windows(usage_type: str) -> Callable[[Received], Iterator[Window]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from extractors.base import (
@@ -25,14 +25,20 @@ from extractors.base import (
     Throttled,
     TokenExpired,
 )
-from extractors.pacing import Limits, Quota
+from extractors.contacts import Contacts
+from extractors.pacing import Limits, Quota, reset_seconds
+from extractors.x_contacts import ids_of, mentions_for_landing
 from extractors.x_rows import count, for_landing, parse, post_window
 
 if TYPE_CHECKING:
     from extractors.http import HttpClient, Received
 
-POST_FIELDS = "created_at,public_metrics,author_id,referenced_tweets,attachments,lang,edit_history_tweet_ids"
+POST_FIELDS = "created_at,public_metrics,author_id,referenced_tweets,attachments,lang,edit_history_tweet_ids,in_reply_to_user_id"
+MENTION_FIELDS = "created_at,author_id,in_reply_to_user_id,referenced_tweets"
 POSTS_PER_PAGE, LARGEST_NUMBER_OF_PAGES = 100, 50
+NOTHING_SPECIAL: Mapping[str, Callable[[Any], Any]] = {}
+MENTIONS_DEPTH = 800
+"""X lists no more mentions than this, whatever the time asked for."""
 
 DEPLETED = frozenset({"credits", "credits-depleted", "usage-capped"})
 UNKNOWN, NOT_AUTHORISED = "resource-not-found", frozenset({"client-forbidden", "not-authorized-for-resource"})
@@ -77,14 +83,20 @@ LIMITS = Limits(
 
 
 class XPosts(ApiSource):
-    """The forces' accounts on X: their followers and their posts of the last 30 days with public metrics."""
+    """The forces' accounts on X: their followers, and of the last 30 days their posts with public metrics and who turned to them.
+
+    pseudonym: the keyed hash for ids of messages. Without one no contact is asked for or kept.
+    """
 
     name = "x"
     title = "X"
     platform = "x"
     limits = LIMITS
     documentation = "docs/sources/x.md"
-    kinds = ("account", "post", "observation")
+    kinds = ("account", "post", "observation", "message")
+
+    def __init__(self, pseudonym: Callable[[str], str] | None = None) -> None:
+        self.contacts = Contacts(self.platform, pseudonym) if pseudonym else None
 
     def classify(self, received: Received) -> SourceError | None:
         return classify(received)
@@ -96,7 +108,7 @@ class XPosts(ApiSource):
         depleted: SourceError | None = None
         for account in order.accounts:
             if depleted is None:
-                depleted = yield from _Reading(client, order, account).run()
+                depleted = yield from _Reading(client, order, account, self.contacts).run()
             else:
                 yield Gap(account.account_id, "*", depleted.cause, str(depleted))
 
@@ -122,7 +134,7 @@ def classify(received: Received) -> SourceError | None:
             f"{message}: the paid quota of X is used up; buy credits or wait for the next period, then clear the task"
         )
     if status == 429 or any(one.get("code") == RATE_LIMIT_CODE for one in errors):
-        return Throttled(message, _reset_seconds(received))
+        return Throttled(message, reset_seconds(received))
     if status == 401:
         return TokenExpired(message)
     if status == 403 or kind in NOT_AUTHORISED:
@@ -146,30 +158,25 @@ def _message(body: dict[str, Any], errors: list[dict[str, Any]]) -> str:
     return next((part for part in said if isinstance(part, str) and part), "X gave no reason")[:300]
 
 
-def _reset_seconds(received: Received) -> float | None:
-    """Until the instant that the rate limit's header names, by the answer's own clock; else Retry-After."""
-    from extractors.http import retry_after_seconds
-
-    try:
-        return max(0.0, float(received.headers["x-rate-limit-reset"]) - received.observed_at.timestamp())
-    except (KeyError, ValueError):
-        return retry_after_seconds(received)
-
-
 class _Reading:
     """All that is asked about one account in one run."""
 
-    def __init__(self, client: HttpClient, order: Order, account: Account) -> None:
+    def __init__(self, client: HttpClient, order: Order, account: Account, contacts: Contacts | None) -> None:
         self.client = client
         self.order = order
         self.account = account
+        self.contacts = contacts
         self.unknown_handle: list[Gap] = []
+        self.mentioned: set[str] = set()
+        """Ids of this run's mentions: in memory only, to tell which of the force's replies answer one that is still there."""
 
     def run(self) -> Generator[Page | Gap, None, SourceError | None]:
         """Returns the error that ends the other accounts too: a quota that is used up."""
         ended: SourceError | None = None
         try:
             yield from self.snapshot()
+            if self.contacts is not None:
+                yield from self.mentions(self.contacts)
             yield from self.posts()
         except SourceError as error:
             # the token, a throttle, the quota or the account itself: every further request would fail too
@@ -180,15 +187,24 @@ class _Reading:
         return ended if isinstance(ended, CreditsDepleted) else None
 
     def ask(
-        self, endpoint: str, path: str, parameters: dict[str, str], object_type: str, subjects: Sequence[str], **context: str
+        self,
+        endpoint: str,
+        path: str,
+        parameters: dict[str, str],
+        object_type: str | None,
+        subjects: Sequence[str],
+        kept: Mapping[str, Callable[[Any], Any]] = NOTHING_SPECIAL,
+        **context: str,
     ) -> Generator[Page, None, Any]:
         """Yields the pages, returns the body, raises the SourceError. object_type: whose fields the subjects are."""
+        whose = {"object_type": object_type} if object_type else {}
         answer = self.client.get(
             endpoint,
             path,
             parameters,
             account_id=self.account.account_id,
-            context={"subjects": ",".join(subjects), "object_type": object_type, **context},
+            context={"subjects": ",".join(subjects), **whose, **context},
+            **kept,
         )
         yield from answer.pages
         return answer.usable()
@@ -222,13 +238,51 @@ class _Reading:
             "expansions": "attachments.media_keys",
             "media.fields": "type,alt_text",
         }
+        contacts, mentioned = self.contacts, self.mentioned
+        kept = {"redact_more": lambda body: for_landing(body, contacts, mentioned)}
+        yield from self.listed("tweets", parameters, "post", ("posts", *names), kept)
+
+    def mentions(self, contacts: Contacts) -> Iterator[Page | Gap]:
+        """Who turned to the account. Landed as keyed hashes, times and decisions; all else stays in memory."""
+        own = self.account.account_id
+        parameters = {
+            "start_time": f"{post_window(self.order.run_date)[0]:%Y-%m-%dT%H:%M:%SZ}",
+            "max_results": str(POSTS_PER_PAGE),
+            "tweet.fields": MENTION_FIELDS,
+        }
+
+        def reduce(body: Any) -> Any:
+            self.mentioned |= ids_of(body)
+            return mentions_for_landing(body, contacts, own)
+
+        try:
+            yield from self.listed("mentions", parameters, None, ("messages",), {"reduce": reduce})
+        except CreditsDepleted:
+            raise
+        except AccountClosed as error:
+            yield Gap(own, "messages", error.cause, str(error))
+        except SourceError:
+            return  # its gap is told; what else the account has was had
+        if len(self.mentioned) >= MENTIONS_DEPTH:
+            detail = f"X lists no more than {MENTIONS_DEPTH} mentions: what is older is not known"
+            yield Gap(own, "messages", "not_reported", detail)
+
+    def listed(
+        self,
+        endpoint: str,
+        parameters: dict[str, str],
+        object_type: str | None,
+        subjects: Sequence[str],
+        kept: Mapping[str, Callable[[Any], Any]] = NOTHING_SPECIAL,
+    ) -> Iterator[Page | Gap]:
+        """A list of the account, page by page. Where it cannot be had, a gap of the first subject."""
         seen: Counter[str] = Counter()
         number, following = 1, ""
+        path = f"2/users/{self.account.account_id}/{endpoint}"
         try:
             while True:
-                path, token = f"2/users/{self.account.account_id}/tweets", {"pagination_token": following} if following else {}
-                asked, subjects = {**parameters, **token}, ("posts", *names)
-                body = yield from self.ask("tweets", path, asked, "post", subjects, page=str(number))
+                asked = {**parameters, **({"pagination_token": following} if following else {})}
+                body = yield from self.ask(endpoint, path, asked, object_type, subjects, kept, page=str(number))
                 following = _next_token(body)
                 if not following:
                     return
@@ -239,13 +293,13 @@ class _Reading:
                     raise Refused(f"the list has more than {LARGEST_NUMBER_OF_PAGES} pages")
                 number += 1
         except Outage as error:
-            yield Gap(self.account.account_id, "posts", error.cause, str(error))
+            yield Gap(self.account.account_id, subjects[0], error.cause, str(error))
             if isinstance(error, NoAnswer):
                 raise
         except AccountClosed:
             raise
         except SourceError as error:
-            yield Gap(self.account.account_id, "posts", error.cause, str(error))
+            yield Gap(self.account.account_id, subjects[0], error.cause, str(error))
             if not isinstance(error, PermissionMissing):
                 raise
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Literal
 
 from extractors.base import Drop, Gap, Page, Row
+from extractors.contacts import Contacts, values_of
 from extractors.meta_rows import is_before_window, observation, other_account, post_window, subjects_of
 from extractors.redaction import HIDDEN
+from extractors.x_contacts import add_replies
 
 __all__ = ["count", "for_landing", "parse", "post_window"]
 
@@ -31,12 +33,15 @@ REFERENCES = ("referenced_tweets", "referenced_posts")
 KEPT_OF_ERRORS = ("type", "title", "status", "code")
 
 
-def for_landing(body: Any) -> Any:
+def for_landing(body: Any, contacts: Contacts | None = None, mentioned: Collection[str] = ()) -> Any:
     """The answer without the text of replies and reposts, which quotes or addresses people, without whom and what they answer
-    (an id leads to a citizen's post), and without the words of descriptions of media and of errors, which name either."""
+    (an id leads to a citizen's post), and without the words of descriptions of media and of errors, which name either.
+    With contacts, each reply has its `contact` (extractors/x_contacts.py)."""
     if not isinstance(body, dict):
         return body
     items = body.get("data")
+    if contacts is not None and isinstance(items, list):
+        add_replies(items, contacts, mentioned)
     for item in items if isinstance(items, list) else [items]:
         if isinstance(item, dict):
             item.pop("in_reply_to_user_id", None)
@@ -63,7 +68,7 @@ def _only(names: tuple[str, ...], found: Any) -> list[dict[str, Any]]:
 
 
 def parse(page: Page) -> Iterator[Row | Drop | Gap]:
-    """Rows of kind account, post and observation. Values pass as they came; a hole is a Gap."""
+    """Rows of kind account, post, observation and message. Values pass as they came; a hole is a Gap."""
     if "error" in page.context:
         return
     body = json.loads(page.body)
@@ -79,6 +84,20 @@ def parse(page: Page) -> Iterator[Row | Drop | Gap]:
                 )
         elif not (isinstance(body, dict) and isinstance(body.get("meta"), dict) and items is None):
             yield Gap(page.account_id, "posts", "not_reported", "the answer came without a list of posts")
+    elif page.endpoint == "mentions":
+        if isinstance(items, list):
+            for number, item in enumerate(items, start=1):
+                yield _message(page, item, f"mentions of {page.account_id} page {page.context.get('page', '?')} item {number}")
+        elif not (isinstance(body, dict) and isinstance(body.get("meta"), dict) and items is None):
+            yield Gap(page.account_id, "messages", "not_reported", "the answer came without a list of mentions")
+
+
+def _message(page: Page, item: Any, position: str) -> Row | Drop:
+    if not isinstance(item, dict):
+        return Row("message", {"_defect": f"expected an object, got {type(item).__name__}"}, position)
+    if _is_outside(item.get("created_at"), page):
+        return Drop("message", "outside_window", position)
+    return Row("message", values_of(page.account_id, item), position)
 
 
 def _accounts(page: Page, items: list[Any]) -> Iterator[Row | Gap]:
@@ -116,6 +135,8 @@ def _post(page: Page, item: Any, described: dict[str, bool], position: str) -> I
         reason: Literal["duplicate", "outside_window"] = "duplicate" if is_superseded else "outside_window"
         yield Drop("post", reason, position)
         yield Drop("observation", reason, position, len(metrics))
+        if "contact" in item:
+            yield Drop("message", reason, position)
         return
     # an edit gives a new id: the post keeps its first
     post_id = history[0] if history else item_id
@@ -137,6 +158,8 @@ def _post(page: Page, item: Any, described: dict[str, bool], position: str) -> I
         **wrong,
     }
     yield Row("post", values, position)
+    if isinstance(item.get("contact"), dict):
+        yield Row("message", values_of(account_id, item["contact"]) | wrong, position)
     for name, value in metrics.items():
         yield observation(account_id, "post", post_id, name, "lifetime", value, f"{position} field {name}", **wrong)
     if kind != "repost":
@@ -217,8 +240,10 @@ def _media(body: Any) -> list[dict[str, Any]]:
 
 PATHS: dict[str, dict[str, tuple[str, ...]]] = {
     "account": {"account": ("$.data[*]",), "observation": ("$.data[*].public_metrics.*",)},
+    "mentions": {"message": ("$.data[*]",)},
     "tweets": {
         "post": ("$.data[*]",),
+        "message": ("$.data[*].contact",),
         "observation": (
             "$.data[?!(@.referenced_tweets[?@.type == 'retweeted' || @.type == 'reposted']"
             " || @.referenced_posts[?@.type == 'retweeted' || @.type == 'reposted'])].public_metrics.*",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from extractors.base import (
@@ -25,8 +26,8 @@ from extractors.base import (
     Throttled,
     TokenExpired,
 )
-from extractors.pacing import Limits, Quota
-from extractors.youtube_rows import count, is_of_the_window, items_of, listed, parse
+from extractors.pacing import Limits, Quota, retry_after_seconds
+from extractors.youtube_rows import count, has_no_video, is_of_the_window, items_of, listed, parse
 
 if TYPE_CHECKING:
     from extractors.http import HttpClient, Received
@@ -97,7 +98,7 @@ def classify(received: Received) -> SourceError | None:
         wait = UNITS.end_of_period(received.observed_at) - received.observed_at
         return Throttled(f"{message} (the units of the whole project, new at midnight Pacific)", wait.total_seconds())
     if reasons & TOO_FAST or status == 429 or said == "RESOURCE_EXHAUSTED":
-        return Throttled(message, _retry_after(received))
+        return Throttled(message, retry_after_seconds(received))
     if reasons & BAD_KEY or status == 401 or said == "UNAUTHENTICATED" or "api key" in message.lower():
         return TokenExpired(message)
     if reasons & NO_SUCH_LIST:
@@ -117,12 +118,6 @@ def _reasons(error: dict[str, Any]) -> set[str]:
     """Of both envelopes: `errors[].reason`, and the newer `details[].reason`."""
     found = (one for name in ("errors", "details") if isinstance(error.get(name), list) for one in error[name])
     return {str(one.get("reason", "")) for one in found if isinstance(one, dict)}
-
-
-def _retry_after(received: Received) -> float | None:
-    from extractors.http import retry_after_seconds
-
-    return retry_after_seconds(received)
 
 
 class _Reading:
@@ -155,11 +150,15 @@ class _Reading:
             account_id=self.account_id,
             context={"subjects": ",".join(subjects), "object_type": object_type, **context},
         )
-        yield from answer.pages
+        *earlier, last = answer.pages or (None,)
+        if last is not None and endpoint == "channels" and has_no_video(answer.body, self.account_id):
+            # YouTube has no list of no uploads: that there is none is what the channel's own count proves
+            last = replace(last, context={**last.context, "subjects": ",".join((*subjects, "posts"))})
+        yield from (page for page in (*earlier, last) if page is not None)
         return answer.usable()
 
-    def snapshot(self) -> Generator[Page | Gap, None, str]:
-        """Returns the id of the list of uploads."""
+    def snapshot(self) -> Generator[Page | Gap, None, str | None]:
+        """Returns the id of the list of uploads; None where there is none, because no video is public."""
         names = self.order.field_names("account", "snapshot")
         parameters = {"part": "id,snippet,statistics,contentDetails", "id": self.account_id}
         body: Any = None
@@ -170,12 +169,16 @@ class _Reading:
                 raise
             for name in names:
                 yield Gap(self.account_id, name, error.cause, str(error), None, "account")
+        if has_no_video(body, self.account_id):
+            return None
         return next((listed(item) for item in items_of(body) if item.get("id") == self.account_id), None) or (
             "UU" + self.account_id[2:]  # what every list of uploads is called, should the answer not say it
         )
 
-    def uploads(self, playlist_id: str) -> Generator[Page | Gap, None, list[str]]:
+    def uploads(self, playlist_id: str | None) -> Generator[Page | Gap, None, list[str]]:
         """Returns the ids of the videos of the window. The list is newest first and takes no dates: it ends where it is older."""
+        if playlist_id is None:
+            return []
         parameters = {"part": "contentDetails", "playlistId": playlist_id, "maxResults": str(ITEMS_PER_PAGE)}
         ids: dict[str, None] = {}
         seen: Counter[str] = Counter()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -86,6 +86,20 @@ def read_quarantine(kind: str, home: Home | None = None, source: str | None = No
     """Quarantined rows of a kind, with rule, reason, position, batch and the row as JSON."""
     home = home or Home.current()
     return _read(home.quarantine / kind, quarantine_schema(kind), source, run_date)
+
+
+def rewrite(root: Path, kind: str, source: str, change: Callable[[pa.Table], pa.Table], home: Home) -> None:
+    """Put what `change` makes of each file of a kind and source in its place. root: home.accepted or home.quarantine.
+
+    For erasure alone: everything else is merged. A file for which `change` gives back the same table is left as it is.
+    """
+    with _locked(home, "accepted"):  # not while a build takes its snapshot
+        for path in sorted((root / kind / source).glob("*.parquet")):
+            with _locked(home, f"{root.name}-{kind}-{source}"):
+                before = pq.read_table(path, partitioning=None)
+                after = change(before)
+                if after is not before:
+                    _write(path, after)
 
 
 def ensure_schema_files(home: Home | None = None) -> None:

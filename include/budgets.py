@@ -2,8 +2,8 @@
 
 A SQLite file (`var/budgets/budgets.sqlite`, WAL): reserved in one transaction before a call, corrected in one after it. Its clock
 is the `Date` of the last answer plus the machine's monotonic clock since, never the wall clock: limits reset by the platform's
-time. What a killed process had reserved of a window comes free after ten minutes; of a quota it stays spent, for the call may
-have been made.
+time. A machine that has started again goes on from the last answer. What a killed process had reserved of a window comes free
+after ten minutes; of a quota it stays spent, for the call may have been made.
 
     python -m include.budgets            what is used of every budget
     python -m include.budgets reopen x   ask again at once after credits were bought
@@ -15,18 +15,15 @@ import argparse
 import hashlib
 import json
 import logging
-import os
-import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from extractors.base import Access, ApiSource, CreditsDepleted, NoAnswer, SourceError, Throttled
 from extractors.pacing import Quota, Window, pause_seconds
+from include.budget_ledger import BOOT, open_ledger, reopen, transaction, used_lines
 from include.pseudonyms import pseudonym
 from include.settings import Home, longest_wait_seconds, observation_bounds
 
@@ -42,69 +39,10 @@ STOP_SECONDS = 3600.0
 SAME_WINDOW_SECONDS = 2.0
 SAFETY_SECONDS = 1.0
 """Waited beyond a reset: dates have whole seconds."""
-
-SCHEMA = """
-create table if not exists clock (host text primary key, boot text, monotonic real, moment real);
-create table if not exists windows (
-    budget text, name text, allowed real, remaining real, resets_at real, observed_at real, cost real, last_slot real,
-    primary key (budget, name));
-create table if not exists reservations (
-    number integer primary key, app text, token text, endpoint text, boot text, monotonic real, units text);
-create table if not exists spent (budget text, quota text, period text, used real, allowed real, unit text,
-    primary key (budget, quota, period));
-create table if not exists counted (budget text, quota text, day text, resource text,
-    primary key (budget, quota, day, resource)) without rowid;
-create table if not exists stops (app text primary key, until real, message text);
-"""
-
-
-def _boot() -> str:
-    """Names the time since which the monotonic clock has run."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return f"process {os.getpid()}"  # no such clock shared between processes: each goes by its own answers
-
-
-BOOT = _boot()
-
-
-def ledger_path(home: Home) -> Path:
-    return home.path / "budgets" / "budgets.sqlite"
-
-
-def open_ledger(home: Home) -> sqlite3.Connection:
-    path = ledger_path(home)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=60, isolation_level=None)
-    connection.execute("pragma journal_mode = wal")
-    connection.execute("pragma synchronous = normal")
-    connection.executescript(SCHEMA)
-    return connection
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    connection.execute("begin immediate")
-    try:
-        yield connection
-    except BaseException:
-        connection.execute("rollback")
-        raise
-    connection.execute("commit")
-
-
-def reopen(app: str, home: Home | None = None) -> bool:
-    """A platform that was stopped for want of credits may be asked again. Returns whether it was stopped."""
-    home = home or Home.current()
-    if not ledger_path(home).exists():
-        return False
-    connection = open_ledger(home)
-    try:
-        with _transaction(connection):
-            return connection.execute("delete from stops where app = ?", (app,)).rowcount > 0
-    finally:
-        connection.close()
+SET_BACK_SECONDS = 60.0
+"""Answers of several hosts differ by less: what was told later than now was told under another clock, and says nothing."""
+REFUSED = "refused"
+"""The window of a throttle answer: shut until its end, and then nothing."""
 
 
 def app_of(source: ApiSource) -> str:
@@ -143,7 +81,7 @@ class LedgerPacer:
 
     def before(self, endpoint: str) -> int:
         while True:
-            with _transaction(self._connection):
+            with transaction(self._connection):
                 now = self._now()
                 self._require_not_stopped(now)
                 wait, why = self._wait(endpoint, now)
@@ -156,7 +94,7 @@ class LedgerPacer:
             self.sleep(wait)
 
     def after(self, reservation: int, endpoint: str, received: Received | None, error: SourceError | None) -> None:
-        with _transaction(self._connection) as ledger:
+        with transaction(self._connection) as ledger:
             row = ledger.execute("select units from reservations where number = ?", (reservation,)).fetchone()
             ledger.execute("delete from reservations where number = ?", (reservation,))
             moment = received.observed_at if received else datetime.fromtimestamp(self._now(), UTC)
@@ -166,7 +104,7 @@ class LedgerPacer:
             if isinstance(error, Throttled):
                 if error.reset_seconds:
                     until = moment.timestamp() + error.reset_seconds
-                    self._announce(Window("refused", 1.0, 0.0, datetime.fromtimestamp(until, UTC)), endpoint, moment)
+                    self._announce(Window(REFUSED, 1.0, 0.0, datetime.fromtimestamp(until, UTC)), endpoint, moment)
             elif received is not None:
                 for window in self._limits.read(received):
                     self._announce(window, endpoint, moment)
@@ -182,18 +120,19 @@ class LedgerPacer:
 
     def _now(self) -> float:
         """The platform's time: no earlier than the run date's first instant, which also holds where no answer has come yet."""
-        row = self._connection.execute(
-            "select monotonic, moment from clock where host = ? and boot = ?", (self._host, BOOT)
-        ).fetchone()
+        row = self._connection.execute("select monotonic, moment from clock where host = ?", (self._host,)).fetchone()
         if row is None:
             return self._not_before
-        return max(self._not_before, row[1] + max(0.0, self._monotonic() + self._ahead - row[0]))
+        ticks = self._monotonic()
+        if ticks < row[0]:  # the machine has started again. Without this its time would stand still, and a shut window stay shut
+            self._connection.execute("update clock set monotonic = ? where host = ?", (ticks, self._host))
+        return max(self._not_before, row[1] + max(0.0, ticks - row[0]) + self._ahead)
 
     def _set_clock(self, observed_at: datetime) -> None:
         self._ahead = 0.0  # the answer's date has it in it
         self._connection.execute(
-            "insert or replace into clock values (?, ?, ?, ?)",
-            (self._host, BOOT, self._monotonic(), observed_at.timestamp()),
+            "insert or replace into clock (host, monotonic, moment) values (?, ?, ?)",
+            (self._host, self._monotonic(), observed_at.timestamp()),
         )
 
     # --- windows ---
@@ -216,10 +155,13 @@ class LedgerPacer:
         longest, why = 0.0, ""
         for budget in (self._app, self._budget("token")):
             rows = self._connection.execute(
-                "select name, allowed, remaining, resets_at, cost, last_slot from windows where budget = ?", (budget,)
+                "select name, allowed, remaining, resets_at, cost, last_slot from windows where budget = ? and observed_at <= ?",
+                (budget, now + SET_BACK_SECONDS),
             ).fetchall()
             for name, allowed, remaining, resets_at, cost, last_slot in rows:
                 if "/" in name and name.partition("/")[0] != endpoint:
+                    continue
+                if name.rpartition("/")[2] == REFUSED and resets_at <= now:
                     continue
                 under_way = self._outstanding(name, budget)
                 if resets_at is not None:
@@ -253,13 +195,15 @@ class LedgerPacer:
     def _announce(self, window: Window, endpoint: str, moment: datetime) -> None:
         budget = self._budget(window.counted_by)
         name = f"{endpoint}/{window.name}" if self._limits.by_endpoint and window.counted_by == "token" else window.name
-        resets_at = window.resets_at.timestamp() if window.resets_at else None
+        # one that is longer than a day is a garbled one: believed, nobody would ask again
+        furthest = moment.timestamp() + Throttled.longest_reset_seconds
+        resets_at = min(window.resets_at.timestamp(), furthest) if window.resets_at else None
         remaining, cost = max(window.remaining, 0.0), 0.0
         before = self._connection.execute(
             "select remaining, resets_at, observed_at, cost, last_slot from windows where budget = ? and name = ?", (budget, name)
         ).fetchone()
         last_slot = moment.timestamp()
-        if before is not None:
+        if before is not None and before[2] <= moment.timestamp() + SET_BACK_SECONDS:
             was, was_until, observed, learned, slot = before
             if resets_at is not None and was_until is not None:
                 if resets_at < was_until - SAME_WINDOW_SECONDS and moment.timestamp() <= was_until:
@@ -334,12 +278,14 @@ class LedgerPacer:
         """Units of the resources that no earlier answer of the same UTC day had. Kept as pseudonyms: some are of the public."""
         budget, day = self._budget(quota.counted_by), f"{moment:%Y-%m-%d}"
         self._connection.execute("delete from counted where budget = ? and quota = ? and day < ?", (budget, quota.name, day))
-        units = 0.0
+        of_cost: dict[float, list[tuple[str, str, str, str]]] = {}
         for resource, cost in resources.items():
-            done = self._connection.execute(
-                "insert or ignore into counted values (?, ?, ?, ?)", (budget, quota.name, day, pseudonym(resource))
-            )
-            units += cost if done.rowcount else 0.0
+            of_cost.setdefault(cost, []).append((budget, quota.name, day, pseudonym(resource)))
+        units = 0.0
+        for cost, rows in of_cost.items():
+            before = self._connection.total_changes
+            self._connection.executemany("insert or ignore into counted values (?, ?, ?, ?)", rows)
+            units += cost * (self._connection.total_changes - before)
         return units
 
     # --- stops ---
@@ -358,33 +304,6 @@ def _limit_of(quota: Quota, access: Access) -> float | None:
     """The connection's own limit where it is the smaller one."""
     given = [limit for limit in (quota.limit, access.limits.get(quota.name)) if limit is not None]
     return min(given, default=None)
-
-
-def used_lines(home: Home, app: str | None = None) -> list[str]:
-    """For people: what is used of every quota (its newest period), and the fullest window of every limit."""
-    if not ledger_path(home).exists():
-        return []
-    connection = open_ledger(home)
-    try:
-        quotas = connection.execute(
-            "select budget, quota, max(period), used, allowed, unit from spent group by budget, quota order by 1, 2"
-        ).fetchall()
-        windows = connection.execute(
-            "select budget, name, allowed, min(remaining), resets_at from windows "
-            "group by substr(budget, 1, instr(budget || ' ', ' ') - 1), name order by 1, 2"
-        ).fetchall()
-        stops = connection.execute("select app, message from stops").fetchall()
-    finally:
-        connection.close()
-    lines = []
-    for budget, quota, period, used, allowed, unit in quotas:
-        of = f" of {allowed:,g}" if allowed is not None else ""
-        lines.append((budget, f"budget {budget.split(' ')[0]} {quota} {period}: {used:,g}{of} {unit}"))
-    for budget, name, allowed, remaining, resets_at in windows:
-        kind = "calls" if resets_at is not None else "%"
-        lines.append((budget, f"budget {budget.split(' ')[0]} {name}: {allowed - remaining:,.0f} of {allowed:,.0f} {kind}"))
-    lines += [(stopped, f"budget {stopped}: stopped: {message}") for stopped, message in stops]
-    return [line for budget, line in lines if app is None or budget.split(" ")[0] == app]
 
 
 def main(arguments: list[str] | None = None) -> int:

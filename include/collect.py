@@ -44,7 +44,8 @@ from extractors.base import (
 )
 from extractors.redaction import REDACTION_VERSION
 from include import accepted, credentials, landing, ledger, registry
-from include.budgets import LedgerPacer, app_of, reopen
+from include.budget_ledger import reopen
+from include.budgets import LedgerPacer, app_of
 from include.disk import says_when_full
 from include.inbox import fingerprint, require_unchanged
 from include.records import LEDGER_KINDS, batch_to_table, to_table

@@ -59,6 +59,7 @@ TABLES: tuple[ContractTable, ...] = (
             **dict.fromkeys(("language", "media_count", "media_with_alt_text", "objective", "campaign"), PLATFORM),
             **dict.fromkeys(("reposts", "quotes", "saves"), "not every platform has them"),
             **dict.fromkeys(("impressions_legacy", "latest_impressions_legacy"), "a closed series"),
+            "deleted_at": "in most weeks nothing is deleted",
         },
         null_at_first={
             "category_code": UNTIL_CODED,
@@ -71,6 +72,19 @@ TABLES: tuple[ContractTable, ...] = (
                 "no post may have reached its reading age in the first week",
             ),
         },
+    ),
+    ContractTable(
+        "fct_response",
+        ("platform", "account_id", "message_key"),
+        fed_by="message",
+        newest="last_seen_at",
+        may_be_null=dict.fromkeys(
+            ("first_reply_at", "response_seconds_24_7", "response_seconds_office"), "nobody may have been answered yet"
+        ),
+        null_at_first=dict.fromkeys(
+            ("is_answered_within_7_days", "is_censored"),
+            "no message may have waited for seven days, or been answered, in the first week",
+        ),
     ),
     ContractTable(
         "fct_metric_daily",
@@ -131,6 +145,16 @@ TABLES: tuple[ContractTable, ...] = (
             "metric": "a gap can be about everything",
             "detail": PLATFORM,
             "closed_at": "no gap has been closed",
+        },
+    ),
+    ContractTable(
+        "expiring_data",
+        ("platform", "account_id", "what"),
+        fed_by="plan",
+        may_be_empty=True,
+        may_be_null={
+            "last_collected_on": "nothing of it has been collected",
+            **dict.fromkeys(("lost_on", "days_left"), "nobody collects it"),
         },
     ),
 )

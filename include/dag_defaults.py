@@ -49,6 +49,7 @@ NEVER_RETRIED: list[type[BaseException] | str] = [
     "include.bi.store.OlderThanShown",
     "include.credentials.CredentialsMissing",
     "include.disk.DiskFull",
+    "include.expiring.DataExpires",
     "include.publish.GateClosed",
     "include.publish.NothingBuilt",
     "include.publish.OlderThanPublished",
@@ -176,7 +177,8 @@ def accept(source: Source, collected: Any) -> None:
 
 def validated(source: Source, context: Mapping[str, Any]) -> dict[str, Any]:
     """Validates the run's records. Returns RunReport.to_dict(): tasks hand it on as JSON."""
-    from include.budgets import app_of, used_lines
+    from include.budget_ledger import used_lines
+    from include.budgets import app_of
     from include.validation import validate_run
 
     report = validate_run(source.name, run_date_of(context), data_docs=True)

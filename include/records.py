@@ -95,6 +95,21 @@ RECORD_KINDS: dict[str, Kind] = {
             ),
             ("platform", "object_type", "object_id", "source_field", "period", "breakdown", "breakdown_value", "metric_date"),
         ),
+        # one public contact, either way; decided before landing (extractors/contacts.py): no text, no author
+        Kind(
+            "message",
+            (
+                ("account_id", TEXT),
+                ("message_key", TEXT),
+                ("reply_to_key", TEXT),
+                ("direction", TEXT),  # inbound, outbound
+                ("created_at", TIMESTAMP),
+                ("is_automatic", FLAG),  # of answers
+                ("wants_answer", FLAG),  # of what the public says
+                ("rule_version", COUNT),
+            ),
+            ("platform", "account_id", "message_key"),
+        ),
         Kind(
             "survey_answer",
             (
@@ -141,6 +156,12 @@ LEDGER_KINDS: dict[str, Kind] = {
                 ("recorded_at", TIMESTAMP),
             ),
             ("platform", "account_id", "object_type", "object_id", "subject"),
+        ),
+        # ingest × reason: how many messages were cut out of all that had been kept, and of how many files of landing
+        Kind(
+            "erasure",
+            (("batch", TEXT), ("record_kind", TEXT), ("reason", TEXT), ("erased", COUNT), ("landing_files", COUNT)),
+            ("batch", "record_kind", "reason"),
         ),
         # ingest × record kind: landed + derived_zero = accepted + quarantined + dropped_duplicate + dropped_outside_window
         Kind(

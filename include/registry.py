@@ -203,9 +203,12 @@ TABLES = (
     "metrics",
     "platform_metric_map",
     "metric_media_types",
+    "expiring_data_kinds",
     "content_categories",
     "statuses",
     "gap_causes",
+    "office_hours",
+    "bank_holidays",
     "survey_waves",
     "survey_questions",
     "survey_options",
@@ -220,9 +223,12 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "metrics": ("metric", "metric_version", "metric_name", "definition", "formula", "unit", "direction", "grains", "additivity"),
     "platform_metric_map": ("platform", "object_type", "source_field", "period", "valid_from", "preferred"),
     "metric_media_types": ("platform", "source_field", "media_type", "valid_from"),
+    "expiring_data_kinds": ("platform", "what", "kept_days", "warn_days"),
     "content_categories": ("category_code", "category_name", "is_named", "sort_order"),
     "statuses": ("code", "code_type", "label"),
     "gap_causes": ("cause", "label", "is_retryable"),
+    "office_hours": ("force_id", "weekday", "opens", "closes", "is_assumed"),
+    "bank_holidays": ("holiday", "title"),
     "survey_waves": ("wave", "fieldwork_start", "fieldwork_end", "layout", "file_name_pattern"),
     "survey_questions": ("question_code", "question_type", "question_text", "is_required"),
     "survey_options": ("question_code", "option_code", "option_label"),
@@ -233,15 +239,24 @@ REQUIRED: dict[str, tuple[str, ...]] = {
 ACCOUNT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]*")
 """What platforms call an account. A spreadsheet turns long numbers into 1.00000001E+14: that is none."""
 
+DEFAULT_HOURS = "default"
+"""In the place of a force id: the office hours of every force without rows of its own."""
+
+WEEKDAYS = tuple("1234567")
+CLOCK_TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00")
+
 UNIQUE: dict[str, tuple[str, ...]] = {
     "forces": ("force_id",),
     "force_population": ("force_id", "year"),
     "platforms": ("platform",),
     "metrics": ("metric", "metric_version"),
     "metric_media_types": ("platform", "source_field", "media_type", "valid_from"),
+    "expiring_data_kinds": ("platform", "what"),
     "content_categories": ("category_code",),
     "statuses": ("code",),
     "gap_causes": ("cause",),
+    "office_hours": ("force_id", "weekday"),
+    "bank_holidays": ("holiday",),
     "survey_waves": ("wave",),
     "survey_questions": ("question_code",),
     "survey_options": ("question_code", "option_code"),
@@ -255,6 +270,7 @@ REFERENCES: tuple[tuple[str, str, str, str], ...] = (
     ("platform_metric_map", "platform", "platforms", "platform"),
     ("platform_metric_map", "metric", "metrics", "metric"),
     ("metric_media_types", "platform", "platforms", "platform"),
+    ("expiring_data_kinds", "platform", "platforms", "platform"),
     ("survey_options", "question_code", "survey_questions", "question_code"),
     ("survey_options", "category_code", "content_categories", "category_code"),
 )
@@ -342,6 +358,27 @@ def _metric_map(reader: _Reader, rows: list[Row]) -> tuple[MapRow, ...]:
     return tuple(mapped)
 
 
+def _office_hours(reader: _Reader, tables: dict[str, list[Row]]) -> None:
+    forces = {row["force_id"] for row in tables["forces"]} | {DEFAULT_HOURS}
+    for row in tables["office_hours"]:
+        if row["force_id"] not in forces:
+            reader.problem("office_hours", row["_line"], f"unknown force_id {row['force_id']!r}: it is not in forces.csv")
+        reader.convert("office_hours", row, "is_assumed", _boolean)
+        times = [reader.convert("office_hours", row, column, _clock_time) for column in ("opens", "closes")]
+        if None not in times and times[0] >= times[1]:
+            reader.problem("office_hours", row["_line"], f"closes ({row['closes']}) before it opens ({row['opens']})")
+        if row["weekday"] not in WEEKDAYS:
+            reader.problem("office_hours", row["_line"], f"weekday {row['weekday']!r} is none of 1 (Monday) to 7 (Sunday)")
+    for row in tables["bank_holidays"]:
+        reader.convert("bank_holidays", row, "holiday", date.fromisoformat)
+
+
+def _clock_time(text: str) -> str:
+    if not CLOCK_TIME.fullmatch(text):
+        raise ValueError("write HH:MM, 00:00 to 24:00")
+    return text
+
+
 def load(folder: Path = SEEDS) -> Registry:
     """Read and check all seeds. Raises RegistryError with every wrong row, by file and line."""
     reader = _Reader(folder)
@@ -374,6 +411,7 @@ def load(folder: Path = SEEDS) -> Registry:
             days = reader.convert("platforms", row, column, int) if row.get(column) else None
             if days is not None and days <= 0:
                 reader.problem("platforms", row["_line"], f"{column} {days} is not a number of days")
+    _office_hours(reader, tables)
     versions = {(row["metric"], row["metric_version"]) for row in tables["metrics"]}
     for row in tables["platform_metric_map"]:
         if row["metric"] and (row["metric"], row["metric_version"]) not in versions:
@@ -382,6 +420,9 @@ def load(folder: Path = SEEDS) -> Registry:
             )
     without = {row["force_id"] for row in tables["forces"]} - {row["force_id"] for row in tables["force_population"]}
     reader.problems.extend(f"force_population.csv: force {force} has no row" for force in sorted(without))
+    for row in tables["expiring_data_kinds"]:
+        for column in ("kept_days", "warn_days"):
+            reader.convert("expiring_data_kinds", row, column, int)
     for row in tables["metric_media_types"]:
         reader.convert("metric_media_types", row, "valid_from", date.fromisoformat)
         reader.convert("metric_media_types", row, "valid_to", _optional_date)

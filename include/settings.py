@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -133,4 +134,10 @@ def contact() -> str:
 
 def secrets_folder() -> Path:
     """Where keys are kept: never under `var/`, so that a copy of the data never carries the key of its pseudonyms."""
-    return Path(os.environ.get("INSIGHT_SECRETS") or PROJECT_ROOT / ".secrets").resolve()
+    return _resolved(os.environ.get("INSIGHT_SECRETS") or str(PROJECT_ROOT / ".secrets"))
+
+
+@cache
+def _resolved(path: str) -> Path:
+    """Looked up once: a pseudonym is made for every mention."""
+    return Path(path).resolve()

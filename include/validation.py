@@ -27,6 +27,7 @@ from include import accepted
 from include import data_docs as docs
 from include import registry as registry_module
 from include.disk import says_when_full
+from include.erasure import erase_deleted
 from include.locks import held
 from include.quarantine_ledger import HELD_KINDS, with_held_back
 from include.records import ALL_KINDS, LEDGER_KINDS, RECORD_KINDS, to_table
@@ -95,6 +96,7 @@ def validate_run(
         page = _validate(source, run_date, ingests, data_docs, home, registry or registry_module.current()) if ingests else None
         for ingest in ingests:
             _remove(ingest.folder)
+        erase_deleted(source, run_date, home)
     return read_report(source, run_date, home, unreadable, str(page) if page else None)
 
 

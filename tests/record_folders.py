@@ -79,6 +79,19 @@ def good_row(
             "origin": "reported",
             "_position": f"insights item {number}",
         }
+    if kind == "message":
+        return {
+            **social,
+            "account_id": account,
+            "message_key": f"{number:032x}",
+            "reply_to_key": None,
+            "direction": "inbound",
+            "created_at": observed - timedelta(days=2),
+            "is_automatic": None,
+            "wants_answer": True,
+            "rule_version": 1,
+            "_position": f"mentions item {number}",
+        }
     if kind == "survey_answer":
         return {
             **common("survey", None, force_id, ingest_id, run_date),
@@ -105,6 +118,7 @@ SOURCE_OF = {
     "account": "facebook",
     "post": "facebook",
     "observation": "facebook",
+    "message": "facebook",
     "survey_answer": "survey",
     "signal": "signals_fediverse",
 }

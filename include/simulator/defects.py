@@ -19,6 +19,7 @@ KINDS: dict[str, str] = {
     "insights_permission_lost": "insights answer 200 with an empty list",
     "posts_permission_lost": "the list of posts is refused: #10, on X 403 client-forbidden, on Bluesky 400 BlockedByActor, "
     "on Mastodon 401",
+    "messages_permission_lost": "what the public says is refused: X's mentions 403 client-forbidden",
     "token_expired": "every request is refused: 190, subcode 463, on X 401, on Bluesky 400 ExpiredToken, on YouTube 400 "
     "(detail.form old: in its older words)",
     "throttle": "the next detail.count requests (2) are refused. Meta: detail.code (32 or 80001, on Instagram 80002 or 4) with "
@@ -39,8 +40,8 @@ KINDS: dict[str, str] = {
     "too_few_viewers": "detail.metric (post_total_media_view_unique) is refused with #200, subcode 1504029",
     "hidden_likes": "no post of the list has a like_count; the insights have; on YouTube nothing has one",
     "comments_disabled": "no video has a commentCount",
-    "removed_post": "the newest post that was detail.age_days (10) old on the first date is no longer public: listed, but without "
-    "a date, and told nothing of",
+    "removed_post": "the newest original that was detail.age_days (10) old on the first date is gone; on YouTube no longer public: "
+    "listed, but without a date, and told nothing of",
     "edited_post": "from the first date on, the newest original older than detail.age_days (0) has a new id; the older ones are in "
     "its history, and gone",
     "late_revision": "the platform's day detail.day of the account's own daily totals is another by detail.add: organic views on "
@@ -49,7 +50,8 @@ KINDS: dict[str, str] = {
     "account_taken_down": "every request answers 400 AccountTakedown",
     "activity_disabled": "detail.host (every one) answers 404 without a body",
 }
-SOCIAL, META = ("facebook", "instagram", "x", "bluesky", "mastodon", "youtube"), ("facebook", "instagram")
+SOCIAL = ("facebook", "instagram", "x", "bluesky", "mastodon", "youtube", "threads")
+META = ("facebook", "instagram", "threads")
 PLATFORMS = (*SOCIAL, "wikimedia")
 KIND_PLATFORMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(KINDS, SOCIAL),
@@ -58,15 +60,16 @@ KIND_PLATFORMS: dict[str, tuple[str, ...]] = {
     "too_few_viewers": ("facebook",),
     "hidden_likes": ("instagram", "youtube"),
     "comments_disabled": ("youtube",),
-    "removed_post": ("youtube",),
     "edited_post": ("x",),
-    "future_date": ("facebook", "instagram", "x", "mastodon", "youtube"),
-    "token_expired": ("facebook", "instagram", "x", "bluesky", "youtube"),
+    "future_date": ("facebook", "instagram", "x", "mastodon", "youtube", "threads"),
+    "token_expired": ("facebook", "instagram", "x", "bluesky", "youtube", "threads"),
+    "unknown_account_post": tuple(each for each in SOCIAL if each != "threads"),
     "account_taken_down": ("bluesky",),
     "credits_depleted": ("x",),
     "activity_disabled": ("mastodon",),
+    "messages_permission_lost": ("x",),
 }
-ENDPOINTS = ("snapshot", "published_posts", "post_insights", "page_insights", "me_accounts")
+ENDPOINTS = ("snapshot", "published_posts", "post_insights", "page_insights", "me_accounts", "mentions")
 """The parts that requests play, by Facebook's names everywhere: `published_posts` is Instagram's media and X's timeline too."""
 
 EVERYONE = "*"
@@ -201,16 +204,20 @@ def losses(defects: Iterable[Defect], force_id: str, on: date, platform: str = "
     lists = {"published_posts", "post_insights"} if platform == "youtube" else {"published_posts"}
     posts = all_down or bool(lists & down) or "posts_permission_lost" in kinds
     spoilt = {defect.detail.get("field", "followers_count") for defect in due if defect.kind in ("text_number", "negative_count")}
+    metrics = frozenset(
+        defect.detail.get("metric", "post_total_media_view_unique")
+        for defect in due
+        if defect.kind in ("metric_retired", "too_few_viewers")
+    )
+    page_insights = all_down or "page_insights" in down or "insights_permission_lost" in kinds
+    # the followers of Threads come with the account's insights, everybody else's with the profile
+    snapshot = (page_insights or "followers_count" in metrics) if platform == "threads" else (all_down or "snapshot" in down)
     return Losses(
-        snapshot=all_down or "snapshot" in down or "followers_not_reported" in kinds or not spoilt.isdisjoint(FOLLOWERS),
+        snapshot=snapshot or "followers_not_reported" in kinds or not spoilt.isdisjoint(FOLLOWERS),
         posts=posts,
         post_insights=posts or "post_insights" in down or "insights_permission_lost" in kinds,
-        page_insights=all_down or "page_insights" in down or "insights_permission_lost" in kinds,
-        metrics=frozenset(
-            defect.detail.get("metric", "post_total_media_view_unique")
-            for defect in due
-            if defect.kind in ("metric_retired", "too_few_viewers")
-        ),
+        page_insights=page_insights,
+        metrics=metrics,
         spoilt_fields=frozenset(spoilt),
         hidden=frozenset(HIDDEN_COUNTS[kind] for kind in kinds & HIDDEN_COUNTS.keys() if platform == "youtube"),
         removals=tuple(defect for defect in due if defect.kind == "removed_post"),
@@ -222,15 +229,21 @@ def removed_post(world: Timeline[P], account: Account, defect: Defect) -> P | No
     return world.newest_original(account, london_midnight(defect.first_date) - DAY * defect.detail.get("age_days", 10))
 
 
+def removed_ids(book: DefectBook, world: Timeline[P], account: Account, on: date) -> set[str]:
+    """The posts of an account that `removed_post` has taken away on a date, by their post_id."""
+    due = book.all("removed_post", account.force_id, on)
+    return {post.post_id for defect in due if (post := removed_post(world, account, defect)) is not None}
+
+
 def default_defects(as_of: date) -> list[Defect]:
     """The handful planted in the default world, so that the pipeline's honesty shows in its figures.
 
     Gwent's follower count is not reported in all of the month before the as-of month; Dyfed-Powys had an expired token on the
-    weekly run eight weeks before. One throttle, one duplicated page, hidden likes on Instagram and an edited post on X must not
-    show at all.
+    weekly run eight weeks before. A post of Surrey is removed on each platform four weeks before, after its reading: it is marked.
+    One throttle, one duplicated page, hidden likes on Instagram and an edited post on X must not show at all.
     """
     month_before = (as_of.replace(day=1) - timedelta(days=1)).replace(day=1)
-    weeks = {number: as_of - timedelta(weeks=number) for number in (2, 3, 8)}
+    weeks = {number: as_of - timedelta(weeks=number) for number in (2, 3, 4, 8)}
     return [
         Defect("followers_not_reported", "gwent", month_before, as_of.replace(day=1) - timedelta(days=1)),
         Defect("token_expired", "dyfed-powys", weeks[8], weeks[8]),
@@ -238,6 +251,7 @@ def default_defects(as_of: date) -> list[Defect]:
         Defect("duplicate_page", "merseyside", weeks[2], weeks[2]),
         Defect("hidden_likes", "kent", weeks[3], weeks[2], platform="instagram"),
         Defect("edited_post", "essex", weeks[3], weeks[3], {"age_days": 8}, "x"),
+        *(Defect("removed_post", "surrey", weeks[4], as_of, {"age_days": 16}, platform) for platform in SOCIAL),
     ]
 
 

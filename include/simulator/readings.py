@@ -13,6 +13,7 @@ from include.simulator.instagram_insights import IMPRESSIONS_END, REPOSTS_BEGIN
 from include.simulator.instagram_world import InstagramWorld, Media
 from include.simulator.mastodon_world import MastodonWorld, Status
 from include.simulator.register import Register
+from include.simulator.threads_world import ThreadsPost, ThreadsWorld
 from include.simulator.timeline import Timeline
 from include.simulator.times import london_date
 from include.simulator.world import Post, World
@@ -26,6 +27,7 @@ INTERACTIONS: dict[str, tuple[str, ...]] = {
     "bluesky": ("reactions", "comments", "reposts", "quotes"),
     "mastodon": ("reactions", "comments", "reposts"),
     "youtube": ("reactions", "comments"),
+    "threads": ("reactions", "comments", "reposts", "quotes", "shares"),
 }
 """What counts as an interaction: reactions, comments and sharing in every form. Saves are none."""
 
@@ -162,6 +164,27 @@ def youtube_reading(post: Video, instant: int, lost: Losses, spoilt: frozenset[s
     )
 
 
+def threads_reading(post: ThreadsPost, instant: int, lost: Losses, spoilt: frozenset[str]) -> Reading:
+    """Everything comes with the insights of the post; a repost has none. Views are not split into organic and paid."""
+    counts = post.at(instant)
+    is_out = lost.post_insights or not post.is_original
+
+    def get(name: str) -> int | None:
+        return None if is_out or name in spoilt or name in lost.metrics else getattr(counts, name)
+
+    return _reading(
+        INTERACTIONS["threads"],
+        {
+            "reactions": get("likes"),
+            "comments": get("replies"),
+            "reposts": get("reposts"),
+            "quotes": get("quotes"),
+            "shares": get("shares"),
+            "views": get("views"),
+        },
+    )
+
+
 @dataclass(frozen=True)
 class SocialPlatform:
     """How the world of a platform is made, and how its posts are read."""
@@ -181,5 +204,6 @@ PLATFORMS: dict[str, SocialPlatform] = {
         SocialPlatform("bluesky", BlueskyWorld, bluesky_reading, has_views=False),
         SocialPlatform("mastodon", MastodonWorld, mastodon_reading, has_views=False),
         SocialPlatform("youtube", YouTubeWorld, youtube_reading),
+        SocialPlatform("threads", ThreadsWorld, threads_reading),
     )
 }

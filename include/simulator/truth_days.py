@@ -13,6 +13,7 @@ from include.simulator.insights import LAG_SECONDS, PAGE_METRICS
 from include.simulator.instagram_world import InstagramWorld
 from include.simulator.register import SEEDS, Account, Register, read_register
 from include.simulator.signals_world import activity_of_day, views
+from include.simulator.threads_world import ThreadsWorld
 from include.simulator.times import london_date, pacific_midnight, to_instant
 from include.simulator.world import World
 
@@ -31,15 +32,16 @@ def account_day_truth(
 ) -> pd.DataFrame:
     """An account's own daily totals. Grain: account × Pacific day, for days from `first` to `last` that have ended at `as_of`.
 
-    Platforms: facebook, instagram. Columns: force_id, account_id, metric_date, account_views (organic), account_views_paid,
-    account_reach_unique, follows (Facebook: the stock; Instagram: new followers), is_filled (False within the platform's lag of
-    48 hours after the day's end: Facebook still answers 0, Instagram nothing). Of defects, late revisions due at `as_of` are in it.
+    Platforms: facebook, instagram, threads. Columns: force_id, account_id, metric_date, account_views (organic; Threads does not
+    split them), and of the first two account_views_paid, account_reach_unique, follows (Facebook: the stock; Instagram: new
+    followers); is_filled (False within the platform's lag of 48 hours after the day's end: Facebook still answers 0, the others
+    nothing). Of defects, late revisions due at `as_of` are in it.
     """
     register = read_register(seeds, tuple(forces) if forces is not None else None)
     instant = to_instant(as_of)
-    totals = {"facebook": _facebook_days, "instagram": _instagram_days}[platform](seed, register, instant)
+    totals = {"facebook": _facebook_days, "instagram": _instagram_days, "threads": _threads_days}[platform](seed, register, instant)
     rows = []
-    revised_metric = {"facebook": "account_views", "instagram": "account_reach_unique"}[platform]
+    revised_metric = {"facebook": "account_views", "instagram": "account_reach_unique"}.get(platform, "")
     planted = tuple(defects)
     for account in register.accounts.get(platform, {}).values():
         added = revisions(planted, account.force_id, london_date(instant), platform)
@@ -49,7 +51,8 @@ def account_day_truth(
             if ends <= instant and account.is_open(day):
                 identity = {"force_id": account.force_id, "account_id": account.account_id, "metric_date": day}
                 found = totals(account, day)
-                found[revised_metric] += added.get(day, 0)
+                if day in added:
+                    found[revised_metric] += added[day]
                 rows.append({**identity, **found, "is_filled": instant >= ends + LAG_SECONDS})
     return pd.DataFrame(rows)
 
@@ -85,6 +88,11 @@ def _instagram_days(seed: int, register: Register, instant: int) -> DayTotals:
         }
 
     return totals
+
+
+def _threads_days(seed: int, register: Register, instant: int) -> DayTotals:
+    world = ThreadsWorld(seed, register)
+    return lambda account, day: {"account_views": world.day(account, day).views}
 
 
 def wikimedia_truth(seed: int, articles: Iterable[str], first: date, last: date) -> pd.DataFrame:

@@ -10,6 +10,8 @@ from datetime import date, datetime
 from typing import Any
 
 from include.simulator.clock import Clock
+from include.simulator.contacts_world import Message
+from include.simulator.defects import removed_ids
 from include.simulator.register import Account
 from include.simulator.service import Answer, Question, RateWindows, Service, html_page
 from include.simulator.timeline import fraction
@@ -18,10 +20,10 @@ from include.simulator.x_problems import Problem, invalid, no_credits, not_enrol
 from include.simulator.x_world import PublicMetrics, XPost, XWorld, status_id
 
 WINDOW_SECONDS = 900
-LIMITS = {"snapshot": 300, "published_posts": 10_000, "post_insights": 3500}
-"""Requests with an app's token in each window: users/by, users/:id/tweets, tweets."""
+LIMITS = {"snapshot": 300, "published_posts": 10_000, "post_insights": 3500, "mentions": 450}
+"""Requests with an app's token in each window: users/by, users/:id/tweets, tweets, users/:id/mentions."""
 
-DEEPEST, DEEPEST_WITHOUT_REPLIES = 3200, 800
+DEEPEST, DEEPEST_WITHOUT_REPLIES, DEEPEST_MENTIONS = 3200, 800, 800
 STRANGER = "1999999999999999999"
 IN_2099 = 4_077_475_200
 USER_FIELDS = {"id", "name", "username", "created_at", "public_metrics", "verified", "verified_type", "protected", "description"}
@@ -137,7 +139,8 @@ class XTimelines(Service):
             return "snapshot"
         if parts == ["2", "tweets"]:
             return "post_insights"
-        return "published_posts" if len(parts) == 4 and parts[:2] == ["2", "users"] and parts[3] == "tweets" else None
+        lists = {"tweets": "published_posts", "mentions": "mentions"}
+        return lists.get(parts[3]) if len(parts) == 4 and parts[:2] == ["2", "users"] else None
 
     def _refuse(self, force_id: str, endpoint: str) -> None:
         """Raises the problem of a defect that lets no request of this kind through."""
@@ -152,6 +155,8 @@ class XTimelines(Service):
         if self.due("server_error", force_id, endpoint):
             raise plain(503, "Service Unavailable")
         if endpoint == "published_posts" and self.due("posts_permission_lost", force_id):
+            raise not_enrolled()
+        if endpoint == "mentions" and self.due("messages_permission_lost", force_id):
             raise not_enrolled()
 
     # Users
@@ -268,8 +273,9 @@ class XTimelines(Service):
         since, until = _id(query, "since_id", 0), _id(query, "until_id", 2**63)
         shown: list[XPost] = []
         has_more, place = False, 0
+        removed = removed_ids(self.book, self.world, account, self.clock.today)
         for post in self.world.posts_backwards(account, start, last):
-            if kinds.get(post.kind) in excluded or not since < int(post.post_id) < until:
+            if post.post_id in removed or kinds.get(post.kind) in excluded or not since < int(post.post_id) < until:
                 continue
             place += 1
             if place > deepest:
@@ -285,6 +291,58 @@ class XTimelines(Service):
         if "pagination_token" not in query and shown and self.due("duplicate_page", force_id):
             next_skip, has_more = 0, True
         return self._page(force_id, items, query, _token(next_skip) if has_more else None, max(skip - size, 0) if skip else None)
+
+    def _mentions(self, force_id: str, parts: list[str], query: Mapping[str, str]) -> dict[str, Any]:
+        """What people say to an account, newest first; what they have deleted is gone."""
+        account = self.world.accounts.get(parts[2])
+        text = query.get("max_results", "10")
+        if not (text.isascii() and text.isdigit()) or not 5 <= int(text) <= 100:
+            raise invalid("max_results", text, f"The `max_results` query parameter value [{text}] is not between 5 and 100")
+        size, skip = int(text), _skipped(query["pagination_token"]) if "pagination_token" in query else 0
+        if account is None or not account.is_open(self.clock.today):
+            return {"errors": [not_found("user", "id", parts[2])]}
+        end = _time(query, "end_time")
+        last = self.clock.instant if end is None else min(end - 1, self.clock.instant)
+        since, until = _id(query, "since_id", 0), _id(query, "until_id", 2**63)
+        there = [
+            message
+            for message in self.world.messages(account, _time(query, "start_time") or 0, last)
+            if message.is_there(self.clock.instant) and since < int(message.message_id) < until
+        ][:DEEPEST_MENTIONS]
+        shown = there[skip : skip + size]
+        if not shown:
+            return {"meta": {"result_count": 0}}
+        fields = _names(query, "tweet.fields", TWEET_FIELDS, ("id", "text", "edit_history_tweet_ids"))
+        body: dict[str, Any] = {"data": [self._mention(message, fields) for message in shown]}
+        if "author_id" in query.get("expansions", "").split(","):
+            people = {message.person.person_id: message.person for message in shown}
+            body["includes"] = {
+                "users": [{"id": one.person_id, "name": one.name, "username": one.handle} for one in people.values()]
+            }
+        meta = {"result_count": len(shown), "newest_id": shown[0].message_id, "oldest_id": shown[-1].message_id}
+        following = {"next_token": _token(skip + size)} if len(there) > skip + size else {}
+        return {**body, "meta": {**meta, **following}}
+
+    @staticmethod
+    def _mention(message: Message, fields: set[str]) -> dict[str, Any]:
+        item: dict[str, Any] = {
+            "id": message.message_id,
+            "text": message.text,
+            "edit_history_tweet_ids": [message.message_id],
+            "author_id": message.person.person_id,
+            "created_at": created_at(message.sent_at),
+            "conversation_id": message.reply_to or message.message_id,
+            "lang": "en",
+            "public_metrics": dict.fromkeys(
+                ("retweet_count", "reply_count", "like_count", "quote_count", "bookmark_count", "impression_count"), 0
+            ),
+        }
+        if message.is_repost:
+            item["referenced_tweets"] = [{"type": "retweeted", "id": str(int(message.message_id) - 4096)}]
+        if message.reply_to:
+            item["referenced_tweets"] = [{"type": "replied_to", "id": message.reply_to}]
+            item["in_reply_to_user_id"] = message.reply_to_person
+        return {name: value for name, value in item.items() if name in fields}
 
     def _page(
         self, force_id: str, items: list[XPost], query: Mapping[str, str], next_token: str | None, previous: int | None

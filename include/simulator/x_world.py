@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from include.simulator.register import Account
+from include.simulator.contacts_world import ANSWERED_WITHIN, AUTOMATIC_REPLY, Conversations, Message, Turn
+from include.simulator.register import Account, Register
 from include.simulator.texts import message
 from include.simulator.timeline import POSTS_PER_WEEK_MAX, BasePost, Timeline, generator
-from include.simulator.times import DAY, HOUR, london_date, monday_of
+from include.simulator.times import DAY, HOUR, london_date, london_midnight, monday_of
 
 EPOCH_MILLISECONDS = 1_288_834_974_657
 """Ids count milliseconds from here, in all but their last 22 bits."""
@@ -55,6 +56,7 @@ class XPost(BasePost):
     conversation_id: str
     media: tuple[tuple[str, str | None], ...]  # type and alternative text
     final: PublicMetrics
+    turn: Turn | None = None  # of a reply: what it answers
 
     @property
     def is_original(self) -> bool:
@@ -80,6 +82,23 @@ class XWorld(Timeline[XPost]):
     def tag(account_id: str) -> int:
         digest = hashlib.blake2b(account_id.encode(), digest_size=8).digest()
         return int.from_bytes(digest, "big") % (1 << 22)
+
+    def __init__(self, seed: int, register: Register) -> None:
+        super().__init__(seed, register)
+        self._unanswered: dict[tuple[str, date], tuple[Message, ...]] = {}
+
+    def messages(self, account: Account, first: int, last: int) -> list[Message]:
+        """What people sent an account between two instants, both included, newest first; what was deleted too."""
+        found: list[Message] = []
+        for post in self.posts(account, first, last + ANSWERED_WITHIN):
+            found.extend(post.turn.messages if post.turn else ())
+        monday = monday_of(london_date(first))
+        while london_midnight(monday) <= last:
+            self.week(account, monday)
+            found.extend(self._unanswered.get((account.account_id, monday), ()))
+            monday += timedelta(weeks=1)
+        inside = [message for message in found if first <= message.sent_at <= last]
+        return sorted(inside, key=lambda message: int(message.message_id), reverse=True)
 
     @cached_property
     def _by_tag(self) -> dict[int, Account]:
@@ -112,7 +131,21 @@ class XWorld(Timeline[XPost]):
         has_media, has_alt, in_own_thread = rng.random(size) < 0.5, rng.random(size) < 0.7, rng.random(size) < 0.3
         finals = self._draw_finals(rng, self.followers(account, monday), size)
         posts: list[XPost] = []
+        is_reply = [kind == "reply" for kind in kinds]
+        said = Conversations(
+            generator(self.seed, "x contacts", account.account_id, monday),
+            account.account_id,
+            account.handle(monday),
+            lambda instant, person, number: status_id(instant, number, self.tag(person.person_id)),
+        )
+        originals = [(instant, status_id(instant, n, tag)) for n, instant in enumerate(times) if kinds[n] == "original"]
+        turns = iter(said.answered([instant for n, instant in enumerate(times) if is_reply[n]], originals))
+        if account.is_open(monday):
+            silent = int(generator(self.seed, "x silent", account.account_id, monday).poisson(0.25 * self.posts_per_week(account)))
+            moments = self._draw_times(generator(self.seed, "x moments", account.account_id, monday), monday, silent)
+            self._unanswered[account.account_id, monday] = said.unanswered(moments, originals)
         for place in range(size):
+            turn = next(turns) if is_reply[place] else None
             if not account.is_open(london_date(times[place])):
                 continue
             kind, text = str(kinds[place]), message(str(categories[place]), tuple(picks[place].tolist()), country)
@@ -122,8 +155,10 @@ class XWorld(Timeline[XPost]):
             other, stranger, root = (str(number) for number in strangers[place])
             own = next((post for post in reversed(posts) if post.kind == "original"), None) if in_own_thread[place] else None
             conversation = ids[0]
-            if kind == "reply":
-                text, conversation = f"@sim_citizen_{stranger[-3:]} {text}", own.post_id if own else root
+            if turn:
+                text = f"@{turn.answers.person.handle} {AUTOMATIC_REPLY if turn.is_automatic else text}"
+                other, stranger = turn.answers.message_id, turn.answers.person.person_id
+                conversation = own.post_id if own else root
             elif kind == "retweet":
                 text = f"RT @sim_partner_{stranger[-3:]}: {text}"[:139] + "…"
             posts.append(
@@ -143,6 +178,7 @@ class XWorld(Timeline[XPost]):
                     conversation_id=conversation,
                     media=self._media(kind, bool(has_media[place]), bool(has_alt[place]), int(picks[place][0])),
                     final=self._of_kind(finals[place], kind),
+                    turn=turn,
                 )
             )
         return tuple(posts)

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from include.settings import PROJECT_ROOT, Home
+from tests.bench import collection
 from tests.bench.child import in_child
 from tests.bench.comparisons import Comparison, gate_against_build, increments, models_against_script, year_against_month
 from tests.bench.history import History
@@ -22,14 +23,21 @@ from tests.bench.history import History
 AS_OF = date(2026, 10, 31)
 YEAR, MONTH = 365, 31
 EVIDENCE = PROJECT_ROOT / "docs" / "evidence" / "bench.md"
+COLLECTION_EVIDENCE = EVIDENCE.with_name("bench_collection.md")
 PACKAGES = ("duckdb", "dbt-core", "dbt-duckdb", "pyarrow", "great-expectations")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--days", type=int, default=YEAR, help="days of the long history (365: ten million observations)")
-    parser.add_argument("--only", choices=["models", "increment"], help="one part, printed and not written")
+    parts = ["models", "increment", "collection"]
+    parser.add_argument(
+        "--only", choices=parts, help="one part, printed; of these only the collection is written, into its own file"
+    )
     arguments = parser.parse_args()
+    if arguments.only == "collection":
+        only_collection()
+        return
     year, month = History(AS_OF, arguments.days), History(AS_OF, MONTH)
     found: list[Comparison] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -44,12 +52,22 @@ def main() -> None:
             in_child("generate", short_home, AS_OF, str(MONTH), before.isoformat())
             of_month, of_year = increments({short_home: month, long_home: year}, say)
             found += [year_against_month(of_year, of_month), gate_against_build(of_month)]
+        if not arguments.only:
+            found += collection.compare(Path(folder), say)
     table = report(found)
     print(table)
     if not arguments.only:
         EVIDENCE.parent.mkdir(parents=True, exist_ok=True)
         EVIDENCE.write_text(table, encoding="utf-8")
         say(f"written to {EVIDENCE.relative_to(PROJECT_ROOT)}")
+
+
+def only_collection() -> None:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        table = report(list(collection.compare(Path(folder), say)))
+    print(table)
+    COLLECTION_EVIDENCE.write_text(table, encoding="utf-8")
+    say(f"written to {COLLECTION_EVIDENCE.relative_to(PROJECT_ROOT)}")
 
 
 def report(found: list[Comparison]) -> str:

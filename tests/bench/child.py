@@ -119,7 +119,39 @@ def validate(home: Home, run_date: date) -> dict[str, int]:
     return {"accepted": report.accepted}
 
 
-WORK = {work.__name__: work for work in (generate, hand_written, models, build, validate)}
+def collect(home: Home, run_date: date) -> dict[str, Any]:
+    """All forces of X, as many at once as its pool has slots. Seconds without the imports; items: rows that stand for one."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from extractors import source
+    from extractors.base import ApiSource
+    from include.collect import collect_force
+    from include.registry import current
+
+    platform = source("x")
+    assert isinstance(platform, ApiSource)
+    forces = current().forces_with_accounts("x", run_date)
+    started = time.monotonic()
+    with ThreadPoolExecutor(platform.limits.at_once) as pool:
+        done = list(pool.map(lambda force: collect_force("x", force, run_date, home), forces))
+    seconds = time.monotonic() - started
+    return {"seconds": seconds, "items": sum(sum(each.rows.values()) for each in done), "gaps": sum(each.gaps for each in done)}
+
+
+def many_pages(home: Home, run_date: date, pages: str) -> dict[str, int]:
+    """One force of X whose list of posts has so many pages, each made up when it is asked for."""
+    from extractors.base import Access, Secret
+    from include.collect import collect_force
+    from include.registry import current
+    from tests.bench.many_pages import serving_pages
+
+    (account,) = [each for each in current().open_accounts("x", run_date) if each.force_id == "gwent"]
+    with serving_pages(account.account_id, account.handle, run_date, int(pages)) as base_url:
+        rows = collect_force("x", "gwent", run_date, home, Access(base_url, Secret("simulated"))).rows
+    return {"rows": sum(rows.values())}
+
+
+WORK = {work.__name__: work for work in (generate, hand_written, models, build, validate, collect, many_pages)}
 
 
 def main(arguments: list[str]) -> None:

@@ -209,6 +209,7 @@ def test_the_ledger_knows_every_hole_and_what_closed_it(autumn_marts: Marts) -> 
             (GWENT, date(2026, 9, 21), "followers_count", None, "followers_end", "throttled", True, None),
             (GWENT, date(2026, 10, 5), "followers_count", None, "followers_end", "not_collected", True, None),
             (GWENT, date(2026, 10, 12), "post_media_view", "g-summer-midnight", "views", "too_few_viewers", True, None),
+            (GWENT, date(2026, 10, 12), "posts", "g-missed", None, "post_removed", True, None),
             (GWENT, date(2026, 10, 19), "followers_count", None, "followers_end", "not_reported", True, None),
         ],
         key=lambda row: row[:3],

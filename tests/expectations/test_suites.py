@@ -15,7 +15,7 @@ from include.records import RECORD_KINDS, to_table
 from include.registry import current
 from tests.record_folders import RUN_DATE, account_id, good_row
 
-PLATFORM = {"account": "facebook", "post": "facebook", "observation": "facebook", "survey_answer": None, "signal": None}
+PLATFORM = {**dict.fromkeys(("account", "post", "observation", "message"), "facebook"), "survey_answer": None, "signal": None}
 YEAR_2099 = datetime(2099, 1, 1, tzinfo=UTC)
 
 PLANTED: list[tuple[str, str, dict[str, Any], str]] = [
@@ -119,6 +119,28 @@ PLANTED: list[tuple[str, str, dict[str, Any], str]] = [
     ("observation", "day_tz_unknown", {"day_tz": "Mars/Olympus"}, "day_tz Mars/Olympus is no platform's"),
     ("observation", "metric_date_in_future", {"metric_date": date(2099, 1, 1)}, "metric_date 2099-01-01 is after the observation"),
     ("observation", "metric_date_too_early", {"metric_date": date(2003, 12, 31)}, "metric_date 2003-12-31 is before 2004"),
+    ("message", "wrong_type", {"wants_answer": "yes"}, "wants_answer: expected true or false, got 'yes' (str)"),
+    ("message", "observed_at_missing", {"observed_at": None}, "observed_at is missing"),
+    ("message", "observed_at_implausible", {"observed_at": YEAR_2099}, "observed_at 2099-01-01 00:00 is before the run date"),
+    ("message", "raw_sha256_missing", {"raw_sha256": None}, "raw_sha256 is missing"),
+    ("message", "is_simulated_missing", {"is_simulated": None}, "is_simulated is missing"),
+    ("message", "platform_missing", {"platform": None}, "platform is missing"),
+    ("message", "force_id_missing", {"force_id": None}, "force_id is missing"),
+    ("message", "account_id_missing", {"account_id": None}, "account_id is missing"),
+    ("message", "message_key_missing", {"message_key": None}, "message_key is missing"),
+    ("message", "direction_missing", {"direction": None}, "direction is missing"),
+    ("message", "created_at_missing", {"created_at": None}, "created_at is missing"),
+    ("message", "rule_version_missing", {"rule_version": None}, "rule_version is missing"),
+    ("message", "account_of_another_force", {"account_id": account_id("kent")}, "is not one of gwent on 2026-11-02"),
+    ("message", "force_unknown", {"force_id": "atlantis"}, "force atlantis is not in the register"),
+    ("message", "account_unknown", {"account_id": "42"}, "account 42 is not in the register (seed accounts) of facebook"),
+    ("message", "direction_unknown", {"direction": "sideways"}, "direction sideways is none of inbound, outbound"),
+    ("message", "message_key_no_hash", {"message_key": "1301573587187331074"}, "message_key is not a keyed hash"),
+    ("message", "reply_to_key_no_hash", {"reply_to_key": "@janedoe"}, "reply_to_key is not a keyed hash"),
+    ("message", "created_at_in_future", {"created_at": YEAR_2099}, "created_at 2099-01-01 is after the observation"),
+    ("message", "created_at_too_early", {"created_at": datetime(1999, 1, 1, tzinfo=UTC)}, "created_at 1999-01-01 is before 2004"),
+    ("message", "not_decided", {"wants_answer": None}, "an inbound message without the decision of its rule"),
+    ("message", "decided_both_ways", {"is_automatic": False}, "an inbound message with the decision of the other"),
     ("survey_answer", "wrong_type", {"chosen": "My name is Ann"}, "chosen: expected true or false, got a value of type str"),
     ("survey_answer", "formula_cell", {"_defect": "formula_cell: a cell begins with ="}, "a cell begins with ="),
     ("survey_answer", "observed_at_missing", {"observed_at": None}, "observed_at is missing"),

@@ -186,11 +186,11 @@ def test_what_errors_mean(status: int, body: Any, kind: type[SourceError] | None
 
 def test_a_throttle_waits_until_the_instant_that_the_header_names() -> None:
     observed = datetime.fromtimestamp(1793653504 - 90, UTC)
-    error = BLUESKY.classify(Received(429, RATE, {"error": "RateLimitExceeded"}, observed))
+    error = BLUESKY.classify(Received(429, CaseInsensitiveDict(RATE), {"error": "RateLimitExceeded"}, observed))
     assert isinstance(error, Throttled)
     assert error.reset_seconds == 90
     for headers in ({}, {"RateLimit-Reset": "soon"}):
-        error = BLUESKY.classify(Received(429, headers, {"error": "RateLimitExceeded"}, observed))
+        error = BLUESKY.classify(Received(429, CaseInsensitiveDict(headers), {"error": "RateLimitExceeded"}, observed))
         assert isinstance(error, Throttled)
         assert error.reset_seconds is None
 
@@ -326,6 +326,24 @@ def test_a_reply_keeps_its_counts_and_lands_neither_words_nor_whom_it_answers() 
         [post] = rows_of(parsed, "post")
         assert (post["kind"], post["text"]) == ("reply", None)
         assert len(rows_of(parsed, "observation")) == 5
+
+
+def test_a_post_that_answers_nobody_is_no_reply() -> None:
+    """As some write it: with a member that is null."""
+    page = landed("posts", {"feed": [{**item(record={"text": "Own words", "reply": None}), "reply": None, "reason": None}]})
+    [post] = rows_of(parse(page, BLUESKY), "post")
+    assert (post["kind"], post["text"]) == ("original", "Own words")
+
+
+def test_half_a_sign_spoils_no_page() -> None:
+    facets = [{"index": {"byteStart": 0, "byteEnd": 3}, "features": [{"did": CITIZEN}]}]
+    posts = [item(record={"text": "@ja \ud83d", **more}) for more in ({}, {"facets": facets})]
+    page = landed("posts", {"feed": posts})
+    assert [post["text"] for post in rows_of(parse(page, BLUESKY), "post")] == ["@ja ?", "@… ���"]
+
+
+def test_of_an_answer_that_is_a_list_nothing_is_landed() -> None:
+    assert landed("posts", [item()]).body == "[]"
 
 
 def test_handles_in_own_words_are_not_landed() -> None:

@@ -338,3 +338,11 @@ def test_a_name_that_one_account_found_dead_is_not_asked_of_the_forces_other_acc
     assert gaps == [("100000000000001", "retired_metric"), ("100000000000002", "retired_metric")]
     asked = [one.path.split("/")[2] for one in server.asked if "page_follows" in one.query.get("metric", "")]
     assert set(asked) == {"100000000000001"}
+
+
+def test_an_empty_list_is_no_zero_while_nothing_shows_that_the_permission_holds() -> None:
+    broken = Reply({"error": {"message": "An unknown error occurred", "code": 1}}, 500)
+    items, _ = fetch(Graph(published_posts=lambda _: {"data": []}, insights=lambda _: broken))
+    assert ("posts", "not_reported", None) in gaps_of(items)
+    items, _ = fetch(Graph(published_posts=lambda _: {"data": []}))
+    assert gaps_of(items) == [], "the insights have numbers: nothing was published"

@@ -187,11 +187,11 @@ def test_a_throttle_waits_until_the_instant_that_the_header_names() -> None:
     """HTML or not: hosts stand before servers."""
     reset = datetime(2026, 11, 2, 21, 5, 0, 377431, tzinfo=UTC)
     for body in (None, {"error": "Too many requests"}):
-        error = MASTODON.classify(Received(429, RATE, body, reset - timedelta(seconds=60)))
+        error = MASTODON.classify(Received(429, CaseInsensitiveDict(RATE), body, reset - timedelta(seconds=60)))
         assert isinstance(error, Throttled)
         assert error.reset_seconds == 60
-    for headers in ({}, {"X-RateLimit-Reset": "soon"}, {"X-RateLimit-Reset": "2026-11-02T21:05:00"}):
-        error = MASTODON.classify(Received(429, headers, None, OBSERVED))
+    for headers in ({}, {"X-RateLimit-Reset": "soon"}):
+        error = MASTODON.classify(Received(429, CaseInsensitiveDict(headers), None, OBSERVED))
         assert isinstance(error, Throttled)
         assert error.reset_seconds is None
     [window] = MASTODON.limits.read(Received(200, CaseInsensitiveDict(RATE), [], OBSERVED))

@@ -9,7 +9,7 @@ import pytest
 from requests.structures import CaseInsensitiveDict
 
 from extractors.http import Received
-from extractors.pacing import Quota, Window, meta_windows, pause_seconds, rate_limit_windows
+from extractors.pacing import Quota, Window, meta_windows, pause_seconds, rate_limit_windows, reset_seconds
 from extractors.x import LIMITS as X_LIMITS
 
 NOW = datetime(2026, 11, 2, 21, 0, 4, tzinfo=UTC)
@@ -45,6 +45,15 @@ def test_each_family_of_headers_announces_the_same_window(
     headers: dict[str, str], limit: float, left: float, seconds: float
 ) -> None:
     assert list(rate_limit_windows(answer(**headers))) == [Window("calls", limit, left, NOW + timedelta(seconds=seconds))]
+    assert reset_seconds(answer(**headers, Retry_After="7")) == pytest.approx(seconds)
+    without_the_rest = {name: text for name, text in headers.items() if not name.endswith(("-Limit", "-limit", "emaining"))}
+    assert reset_seconds(answer(**without_the_rest)) == pytest.approx(seconds)
+
+
+def test_without_a_window_the_wait_is_that_of_retry_after() -> None:
+    assert reset_seconds(answer(Retry_After="7", X_RateLimit_Reset="soon")) == 7
+    assert reset_seconds(answer(x_rate_limit_reset=str(int(NOW.timestamp()) - 60))) == 0
+    assert reset_seconds(answer()) is None
 
 
 @pytest.mark.parametrize(

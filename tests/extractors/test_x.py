@@ -128,7 +128,8 @@ def test_all_is_asked_as_the_contract_has_it() -> None:
             {
                 "start_time": "2026-10-04T00:00:00Z",
                 "max_results": "100",
-                "tweet.fields": "created_at,public_metrics,author_id,referenced_tweets,attachments,lang,edit_history_tweet_ids",
+                "tweet.fields": "created_at,public_metrics,author_id,referenced_tweets,attachments,lang,edit_history_tweet_ids"
+                ",in_reply_to_user_id",
                 "expansions": "attachments.media_keys",
                 "media.fields": "type,alt_text",
             },

@@ -5,8 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,10 +20,11 @@ from requests.structures import CaseInsensitiveDict
 from extractors.base import Access, CreditsDepleted, NoAnswer, Secret, Throttled
 from extractors.facebook import FacebookPages
 from extractors.http import Received
-from extractors.pacing import Limits, Quota
+from extractors.pacing import Limits, Quota, rate_limit_windows
 from extractors.x import XPosts
-from include import budgets
-from include.budgets import LedgerPacer, reopen, used_lines
+from include import budget_ledger, budgets
+from include.budget_ledger import reopen, used_lines
+from include.budgets import LedgerPacer
 from include.settings import Home
 
 RUN_DATE = date(2026, 11, 2)
@@ -198,7 +202,7 @@ def test_money_is_counted_once_a_day_for_each_resource_and_ends_the_run(pacer: C
     call(one, "tweets", received(body=posts))
     call(other, "tweets", received(body=posts))  # the same posts on the same day
     assert "budget x credits 2026-11: 0.05 of 0.55 US dollars" in used_lines(home)
-    assert "budget x posts 2026-11: 10 of 3e+06 posts" in used_lines(home)
+    assert "budget x posts 2026-11: 10 of 3,000,000 posts" in used_lines(home)
     call(one, "tweets", received(body={"data": [{"id": "999111"}]}))
     with pytest.raises(CreditsDepleted, match="wait for the next month, or raise what is allowed"):
         one.before("tweets")  # might cost half a dollar
@@ -258,3 +262,64 @@ def test_what_a_killed_process_reserved_comes_free(
         pacer(Windowed).before("list")  # its call may still be under way
     monkeypatch.setattr(budgets, "STALE_SECONDS", 0.0)
     call(pacer(Windowed), answer=left(0))
+
+
+def test_after_a_throttle_calls_go_side_by_side_again(pacer: Callable[..., LedgerPacer]) -> None:
+    slept: list[float] = []
+    one = pacer(Windowed, sleep=slept.append)
+    one.after(one.before("list"), "list", received(), Throttled("slow down", 30.0))
+    one._set_clock(NOW + timedelta(minutes=1))
+    one.before("list")
+    one.before("list")  # the first is still under way
+    assert slept == []
+
+
+def test_time_goes_on_after_the_machine_has_started_again(pacer: Callable[..., LedgerPacer]) -> None:
+    ticks = [5000.0]
+    call(pacer(Windowed, monotonic=lambda: ticks[0]), answer=left(0))
+    ticks[0] = 3.0
+    with pytest.raises(Throttled) as raised:
+        pacer(Windowed, monotonic=lambda: ticks[0]).before("list")
+    assert raised.value.reset_seconds == pytest.approx(901)  # no longer than the window: not till the run date's midnight
+    ticks[0] = 3.0 + 902
+    call(pacer(Windowed, monotonic=lambda: ticks[0]), answer=left(4, NOW + timedelta(seconds=902)))
+
+
+def test_what_was_told_under_a_later_clock_binds_nobody(home: Home) -> None:
+    """A simulator that is started again for an earlier as-of date."""
+    earlier = NOW - timedelta(weeks=20)
+    one = LedgerPacer(Shared(), Access("http://127.0.0.1:2"), earlier.date(), home)
+    other = LedgerPacer(Shared(), Access("http://127.0.0.1:1"), RUN_DATE, home)
+    call(other, answer=left(0))
+    call(one, answer=left(3, earlier, earlier + timedelta(minutes=15)))
+    call(one, answer=left(0, earlier, earlier + timedelta(minutes=15)))
+    with pytest.raises(Throttled):
+        one.before("list")  # and its own are kept to
+    one.close()
+    other.close()
+
+
+class Shared(XPosts):
+    """One window for all tokens and hosts."""
+
+    name = "shared"
+    limits = Limits(read=lambda received: (replace(one, counted_by="app") for one in rate_limit_windows(received)))
+
+
+def test_a_reset_in_years_shuts_a_window_for_a_day(pacer: Callable[..., LedgerPacer]) -> None:
+    call(pacer(Windowed), answer=left(0, reset=NOW + timedelta(days=3000)))
+    one = pacer(Windowed)
+    with pytest.raises(Throttled):
+        one.before("list")
+    one._set_clock(NOW + timedelta(days=1))
+    one.before("list")
+
+
+def test_a_ledger_that_another_process_is_just_making_is_waited_for(home: Home) -> None:
+    path = budget_ledger.ledger_path(home)
+    path.parent.mkdir(parents=True)
+    maker = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    maker.execute("begin immediate")
+    threading.Timer(0.2, lambda: maker.execute("commit")).start()
+    budget_ledger.open_ledger(home).close()
+    maker.close()

@@ -14,7 +14,7 @@ import extractors
 from extractors.base import Access, ApiSource, Order, Secret
 from extractors.http import HttpClient
 from include import registry
-from include.budgets import used_lines
+from include.budget_ledger import used_lines
 from include.collect import collect_force
 from include.settings import Home, run_instant
 from include.simulator.defects import Defect

@@ -79,7 +79,15 @@ def test_how_far_lists_and_daily_totals_reach_is_what_the_extractor_asks() -> No
     windows = {row["platform"]: (row["list_window_days"], row["day_window_days"]) for row in registry.load().tables["platforms"]}
     meta = (str(POST_WINDOW_DAYS), str(INSIGHT_DAYS))
     public = (str(POST_WINDOW_DAYS), "")
-    assert windows == {"facebook": meta, "instagram": meta, "x": public, "bluesky": public, "mastodon": public, "youtube": public}
+    assert windows == {
+        "facebook": meta,
+        "instagram": meta,
+        "x": public,
+        "bluesky": public,
+        "mastodon": public,
+        "youtube": public,
+        "threads": meta,
+    }
 
 
 @pytest.mark.parametrize("collected_by", ["fax", ""])

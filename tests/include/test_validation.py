@@ -54,7 +54,8 @@ def stored(home: Home) -> dict[str, bytes]:
 
 
 def test_good_rows_of_every_kind_are_accepted_and_their_records_are_gone(home: Home) -> None:
-    write_ingest(home, {"account": good("account", 1), "post": good("post", 3), "observation": good("observation", 4)})
+    social = {"account": good("account", 1), "post": good("post", 3), "observation": good("observation", 4)}
+    write_ingest(home, {**social, "message": good("message", 3)})
     write_ingest(home, {"survey_answer": good("survey_answer", 2)}, batch="survey.csv")
     write_ingest(home, {"signal": good("signal", 2)}, batch="fediverse.csv")
     for source in ("facebook", "survey", "signals_fediverse"):
@@ -62,7 +63,7 @@ def test_good_rows_of_every_kind_are_accepted_and_their_records_are_gone(home: H
         require_clean(report)
         assert report.quarantined == Counter()
     counts = {kind: accepted.read(kind, home).num_rows for kind in RECORD_KINDS}
-    assert counts == {"account": 1, "post": 3, "observation": 4, "survey_answer": 2, "signal": 2}
+    assert counts == {"account": 1, "post": 3, "observation": 4, "message": 3, "survey_answer": 2, "signal": 2}
     assert not [path for path in home.records.rglob("*") if path.is_file()]
 
 

@@ -46,3 +46,21 @@ select cast(unnest(generate_series(date_trunc('month', {{ first_day }}), date_tr
 {% macro days_between(first_day, last_day) -%}
 cast(unnest(generate_series(cast({{ first_day }} as timestamp), cast({{ last_day }} as timestamp), interval 1 day)) as date)
 {%- endmacro %}
+
+
+{# The instant at which a date's clock shows a number of minutes after its beginning, in a time zone; 24 × 60 is the next day's 00:00. #}
+{% macro at_minute_of(day, minutes, time_zone) -%}
+timezone({{ time_zone }}, cast({{ day }} as timestamp) + to_minutes({{ minutes }}))
+{%- endmacro %}
+
+
+{# 1 for Monday to 7 for Sunday. #}
+{% macro weekday_of(day) -%}
+isodow({{ day }})
+{%- endmacro %}
+
+
+{# Whole elapsed seconds between two instants. #}
+{% macro seconds_between(earlier, later) -%}
+cast(floor((epoch_us({{ later }}) - epoch_us({{ earlier }})) / 1000000) as bigint)
+{%- endmacro %}

@@ -3,6 +3,7 @@ select
     attempts.platform,
     attempts.account_id,
     attempts.run_date,
+    attempts.seen_at,
     {{ list_starts_at('attempts.run_date', 'platforms.list_window_days') }} as seen_from,
     least(attempts.seen_at, {{ list_ends_at('attempts.run_date') }}) as seen_to
 from {{ ref('int_attempts') }} as attempts

@@ -1,0 +1,159 @@
+"""What is true of response times in the simulated world, as runs at given instants can know it.
+
+Written down anew, not from the models. Office time is walked through day by day on London's own clock, with hours and holidays read
+from the seed files here.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from include.simulator.contacts_world import Message
+from include.simulator.defects import Defect, losses
+from include.simulator.register import SEEDS, Account, read_register
+from include.simulator.times import DAY, LONDON, london_date, to_instant
+from include.simulator.x_world import XWorld
+
+WINDOW_DAYS = 30
+CENSORED_AFTER = 7 * DAY
+COLUMNS = (
+    *("force_id", "account_id", "message_id", "sent_at", "wants_answer", "first_reply_at"),
+    *("response_seconds_24_7", "response_seconds_office", "is_answered_within_7_days"),
+)
+
+
+@lru_cache(maxsize=8)
+def _calendar(seeds: Path) -> tuple[dict[str, dict[int, tuple[str, str]]], frozenset[date]]:
+    hours: dict[str, dict[int, tuple[str, str]]] = defaultdict(dict)
+    with (seeds / "office_hours.csv").open(newline="", encoding="utf-8") as handle:
+        for row in csv.DictReader(handle):
+            hours[row["force_id"]][int(row["weekday"])] = (row["opens"], row["closes"])
+    with (seeds / "bank_holidays.csv").open(newline="", encoding="utf-8") as handle:
+        holidays = frozenset(date.fromisoformat(row["holiday"]) for row in csv.DictReader(handle))
+    return dict(hours), holidays
+
+
+def _moment(day: date, clock_time: str) -> int:
+    if clock_time == "24:00":
+        day, clock_time = day + timedelta(days=1), "00:00"
+    return to_instant(datetime.combine(day, time.fromisoformat(clock_time), LONDON))
+
+
+def office_seconds(force_id: str, start: int, end: int, seeds: Path = SEEDS) -> int:
+    """Seconds between two instants in which the force's contact centre was open."""
+    hours, holidays = _calendar(seeds)
+    of_week = hours.get(force_id, hours["default"])
+    total, day = 0, london_date(start)
+    while day <= london_date(end):
+        if day not in holidays and day.isoweekday() in of_week:
+            opens, closes = (_moment(day, clock_time) for clock_time in of_week[day.isoweekday()])
+            total += max(0, min(end, closes) - max(start, opens))
+        day += timedelta(days=1)
+    return total
+
+
+def _window_start(instant: int) -> int:
+    return instant - instant % DAY + DAY - WINDOW_DAYS * DAY
+
+
+class _XVisit:
+    """One run's look at an account of X: the mentions that it lists, and the replies that answer one of them."""
+
+    def __init__(self, world: XWorld, account: Account, instant: int) -> None:
+        self.instant, self.start = instant, _window_start(instant)
+        listed = world.messages(account, self.start, instant)
+        self.messages = {one.message_id: one for one in listed if one.is_there(instant)}
+        self.replies = [
+            (post.published_at, post.turn.answers.message_id)
+            for post in world.posts(account, self.start, instant)
+            if post.turn and not post.turn.is_automatic and post.turn.answers.message_id in self.messages
+        ]
+
+
+def response_truth(
+    seed: int,
+    as_of: date,
+    run_instants: Iterable[datetime],
+    defects: Iterable[Defect] = (),
+    forces: Iterable[str] | None = None,
+    seeds: Path = SEEDS,
+) -> pd.DataFrame:
+    """Every message on X that a run has seen and that no later list shows to be deleted. Grain: account × message.
+
+    Columns: COLUMNS; times are instants (UTC), NaT and NaN where there was no reply. `is_answered_within_7_days` is null where no
+    run has seen all of the seven days.
+    """
+    instants = sorted({to_instant(moment) for moment in run_instants if london_date(to_instant(moment)) <= as_of})
+    planted = tuple(defects)
+    world = XWorld(seed, read_register(seeds, tuple(forces) if forces is not None else None))
+    rows: list[dict[str, Any]] = []
+    for account in world.accounts.values():
+        visits = []
+        for instant in instants:
+            day = london_date(instant)
+            if account.is_open(day) and not _is_lost(planted, account.force_id, day):
+                visits.append(_XVisit(world, account, instant))
+        rows += _of_account(account, visits, seeds)
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return frame.assign(**{name: pd.to_datetime(frame[name], unit="s", utc=True) for name in ("sent_at", "first_reply_at")})
+
+
+def _is_lost(defects: Iterable[Defect], force_id: str, day: date) -> bool:
+    due = [each for each in defects if each.platform == "x" and each.holds(force_id, day)]
+    return losses(due, force_id, day, "x").posts or any(each.kind == "messages_permission_lost" for each in due)
+
+
+def _of_account(account: Account, visits: list[_XVisit], seeds: Path) -> list[dict[str, Any]]:
+    known: dict[str, Message] = {}
+    replies: dict[str, set[int]] = defaultdict(set)
+    for visit in visits:
+        for message_id in [one for one, message in known.items() if message.sent_at >= visit.start and one not in visit.messages]:
+            del known[message_id]
+            replies.pop(message_id, None)
+        known |= visit.messages
+        for replied_at, message_id in visit.replies:
+            replies[message_id].add(replied_at)
+    rows = []
+    for message_id, message in known.items():
+        if message.is_repost:
+            continue
+        answers = set(replies[message_id])
+        for other in known.values():  # what the same person said after it
+            if other.reply_to == message_id and other.person == message.person:
+                answers |= replies[other.message_id]
+        first = min((at for at in answers if at >= message.sent_at), default=None)
+        is_in_time = first is not None and first <= message.sent_at + CENSORED_AFTER
+        is_watched = any(v.start <= message.sent_at and v.instant >= message.sent_at + CENSORED_AFTER for v in visits)
+        rows.append(
+            {
+                "force_id": account.force_id,
+                "account_id": account.account_id,
+                "message_id": message_id,
+                "sent_at": message.sent_at,
+                "wants_answer": message.wants_answer,
+                "first_reply_at": first,
+                "response_seconds_24_7": None if first is None else first - message.sent_at,
+                "response_seconds_office": None
+                if first is None
+                else office_seconds(account.force_id, message.sent_at, first, seeds),
+                "is_answered_within_7_days": True if is_in_time else False if is_watched else None,
+            }
+        )
+    return rows
+
+
+def planted_people(seed: int, first: datetime, last: datetime, forces: Iterable[str] | None = None) -> set[str]:
+    """Every number of a person and of a message of the simulated public between two instants: what no file may hold."""
+    world = XWorld(seed, read_register(SEEDS, tuple(forces) if forces is not None else None))
+    messages = [
+        message for account in world.accounts.values() for message in world.messages(account, to_instant(first), to_instant(last))
+    ]
+    return {message.message_id for message in messages} | {message.person.person_id for message in messages}
