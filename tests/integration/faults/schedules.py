@@ -42,8 +42,9 @@ ATTEMPTS = 3
 READ_TIMEOUT_SECONDS = 0.3
 """Half of what a slow answer takes."""
 
-NOT_COMPARED = ("ingest_id", "raw_sha256")
-"""Which answer a number came in: another one, where a request was made again in parts."""
+NOT_COMPARED = ("ingest_id", "raw_sha256", "reply_to_key")
+"""Which answer a number came in: another one, where a request was made again in parts. And what an own reply answers, which an
+attempt that was refused the mentions does not know."""
 
 
 @dataclass(frozen=True)
@@ -276,7 +277,10 @@ def _is_of(row: dict[str, Any], kind: str, hole: dict[str, Any]) -> bool:
     if subject == "*":
         return True
     if subject == "posts":
-        return kind == "post" or (kind == "observation" and row["object_type"] == "post")
+        # comments are asked post by post
+        return kind in ("post", "message") or (kind == "observation" and row["object_type"] == "post")
+    if kind == "message":
+        return subject not in ("*", "posts") and of_type in (None, "message")
     if kind == "account":  # it comes with the account's own numbers
         return of_type == "account" and hole["object_id"] is None
     if kind != "observation" or row["source_field"] != subject or of_type not in (None, row["object_type"]):

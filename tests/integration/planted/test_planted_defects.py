@@ -58,11 +58,10 @@ def planted_against_found(folder: Path, count: int, run_dates: tuple[date, ...],
         at_home(folder) as home,
         SimulatorProcess(seed, forces=FORCES, defects=[each.defect for each in planted]) as simulator,
         patch.dict(os.environ, simulated_connections(simulator)),
-        patch("time.sleep", lambda seconds: None),
         patch.object(warehouse, "_unit_tests", lambda wanted: ["--exclude-resource-type", "unit_test", "test"]),
     ):
         for day in run_dates:
-            collect_day(simulator, day, FORCES, platforms)
+            collect_day(simulator, day, FORCES, platforms, sleep=lambda seconds: None)
         warehouse.build(run_dates[-1], home)
         reported = found.reported(found.findings(home, platforms, run_dates))
     by_place: dict[found.Place, set[Finding]] = {}
