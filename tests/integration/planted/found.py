@@ -36,7 +36,7 @@ def _of_gate(home: Home, platform: str) -> set[tuple[Place, Finding]]:
             found.add((place, ("unmapped", row["source_field"]) if is_unmapped else ("quarantine", row["rule"])))
     for row in accepted.read("conservation", home, platform).to_pylist():
         if row["dropped_duplicate"]:
-            found.add(((platform, row["batch"], row["run_date"]), ("duplicates", row["record_kind"])))
+            found.add(((platform, row["batch"], row["run_date"]), ("duplicates", "dropped")))
         assert not row["is_stopped"], row
     return found
 

@@ -82,7 +82,7 @@ PLANTED: tuple[PlantedKind, ...] = (
     PlantedKind("future_date", {"*": rule("published_at_in_future")}),
     # Instagram's media do not say whose they are
     PlantedKind("unknown_account_post", {"facebook": rule("other_account"), "x": rule("other_account")}),
-    PlantedKind("duplicate_page", dict.fromkeys(FIRST, (("duplicates", "post"), ("duplicates", "observation")))),
+    PlantedKind("duplicate_page", dict.fromkeys(FIRST, (("duplicates", "dropped"),))),
     PlantedKind(
         "unmapped_field",
         dict.fromkeys((*FIRST, "youtube"), (("unmapped", "post_hugs"), hole("quarantined"))),
