@@ -12,6 +12,7 @@ from extractors.signals_mastodon import MastodonActivity
 from extractors.signals_wikimedia import WikimediaViews
 from extractors.survey import Seeds, SurveyExports
 from extractors.threads import Threads
+from extractors.upload import Upload
 from extractors.x import XPosts
 from extractors.youtube import YouTubeChannels
 
@@ -37,6 +38,10 @@ SOURCES: tuple[Source, ...] = (
     Mastodon(),
     Threads(),
     SurveyExports(pseudonym=_pseudonym, seeds=_seeds),
+    Upload("linkedin", "LinkedIn (uploads)", seeds=_seeds),
+    Upload("tiktok", "TikTok (uploads)", seeds=_seeds),
+    Upload("nextdoor", "Nextdoor (uploads)", seeds=_seeds),
+    Upload("whatsapp", "WhatsApp channels (uploads)", seeds=_seeds),
     FediverseUsers(),
     WikimediaViews(),
     MastodonActivity(),

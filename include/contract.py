@@ -157,6 +157,16 @@ TABLES: tuple[ContractTable, ...] = (
             **dict.fromkeys(("lost_on", "days_left"), "nobody collects it"),
         },
     ),
+    ContractTable(
+        "account_proposals",
+        ("force_id", "platform", "handle", "change"),
+        may_be_empty=True,
+        may_be_null={
+            "current_handle": "an account can be new",
+            "account_id": "an account can be new",
+            "url": "what is gone has no address",
+        },
+    ),
 )
 """What dbt builds and `include.publish` publishes, in the order of docs/architecture.md. `publications` comes on top."""
 

@@ -129,6 +129,12 @@ def run_date_of(context: Mapping[str, Any]) -> date:
     return moment.astimezone(LONDON).date()
 
 
+def moment_of(context: Mapping[str, Any]) -> datetime | None:
+    """When a run's files were had: its logical date (its start, where it has none), if that is within its run date."""
+    moment: datetime = context.get("logical_date") or context["dag_run"].run_after
+    return moment if moment.astimezone(LONDON).date() == run_date_of(context) else None
+
+
 def as_of_date(context: Mapping[str, Any]) -> date:
     """What the warehouse is built as of: the parameter, or the day in London of the run's logical date.
 

@@ -53,10 +53,10 @@ false
 {%- endmacro %}
 
 
-{# The definitions as rows: metric, basis (posts, accounts), input (null where a metric has none), is_part, inputs_n, parts_n. #}
-{% macro metric_input_rows(posts, accounts) -%}
+{# The definitions as rows: metric, basis (posts, accounts, contacts), input (null where a metric has none), is_part, inputs_n, parts_n. #}
+{% macro metric_input_rows(posts, accounts, contacts) -%}
 {%- set rows = [] -%}
-{%- for basis, definitions in [('posts', posts), ('accounts', accounts)] -%}
+{%- for basis, definitions in [('posts', posts), ('accounts', accounts), ('contacts', contacts)] -%}
 {%- for definition in definitions -%}
 {%- set parts = definition.get('parts', []) -%}
 {%- set counts = definition.inputs | length ~ ", " ~ parts | length -%}
@@ -94,6 +94,36 @@ bool_or({{ metric }} = '{{ part }}') as has_{{ part }}{{ ',\n        ' if not lo
     {'metric': 'followers_per_1k_population', 'inputs': ['followers_end']},
     {'metric': 'metric_coverage', 'inputs': []},
 ]) }}
+{%- endmacro %}
+
+
+{# The two clocks of response times: all of the time, and the contact centre's office hours. #}
+{% macro response_clocks() -%}
+{{ return(['24_7', 'office']) }}
+{%- endmacro %}
+
+
+{#
+  The metrics that rest on public contacts: columns of int_month_response_times.
+
+  exists       whether there is such a number: a rate over nobody, or a median of whom over half were not answered, does not exist
+  is_count     of all messages, and not of those that want an answer
+#}
+{% macro contact_metrics() -%}
+{%- set most_answered = 'asked_n > 0 and answered_n >= 0.5 * asked_n' -%}
+{%- set definitions = [
+    {'metric': 'inbound_contacts', 'inputs': [], 'numerator': 'inbound_n', 'exists': 'true', 'is_count': true},
+    {'metric': 'response_rate', 'inputs': [], 'numerator': 'answered_n', 'denominator': 'asked_n', 'exists': 'asked_n > 0'},
+] -%}
+{%- for clock in response_clocks() -%}
+{%- do definitions.append({'metric': 'median_first_response_seconds_' ~ clock, 'inputs': [], 'numerator': 'median_' ~ clock,
+    'exists': most_answered}) -%}
+{%- do definitions.append({'metric': 'p90_first_response_seconds_' ~ clock, 'inputs': [], 'numerator': 'p90_' ~ clock,
+    'exists': 'asked_n > 0 and answered_n >= 0.9 * asked_n'}) -%}
+{%- do definitions.append({'metric': 'share_within_1h_' ~ clock, 'inputs': [], 'numerator': 'within_1h_n_' ~ clock,
+    'denominator': 'asked_n', 'exists': most_answered}) -%}
+{%- endfor -%}
+{{ return(definitions) }}
 {%- endmacro %}
 
 

@@ -52,7 +52,7 @@ KINDS: dict[str, str] = {
 }
 SOCIAL = ("facebook", "instagram", "x", "bluesky", "mastodon", "youtube", "threads")
 META = ("facebook", "instagram", "threads")
-PLATFORMS = (*SOCIAL, "wikimedia")
+PLATFORMS = (*SOCIAL, "wikimedia", "police_uk")
 KIND_PLATFORMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(KINDS, SOCIAL),
     **dict.fromkeys(("throttle", "server_error", "truncated_page", "html_page"), PLATFORMS),

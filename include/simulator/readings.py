@@ -16,6 +16,7 @@ from include.simulator.register import Register
 from include.simulator.threads_world import ThreadsPost, ThreadsWorld
 from include.simulator.timeline import Timeline
 from include.simulator.times import london_date
+from include.simulator.uploads_world import FIGURES, WORLDS, UploadedPost
 from include.simulator.world import Post, World
 from include.simulator.x_world import XPost, XWorld
 from include.simulator.youtube_world import Video, YouTubeWorld
@@ -24,6 +25,10 @@ INTERACTIONS: dict[str, tuple[str, ...]] = {
     "facebook": ("reactions", "comments", "shares"),
     "instagram": ("reactions", "comments", "shares", "reposts"),
     "x": ("reactions", "comments", "reposts", "quotes"),
+    "linkedin": ("reactions", "comments", "shares"),
+    "tiktok": ("reactions", "comments", "shares"),
+    "nextdoor": ("reactions", "comments"),
+    "whatsapp": ("reactions", "shares"),
     "bluesky": ("reactions", "comments", "reposts", "quotes"),
     "mastodon": ("reactions", "comments", "reposts"),
     "youtube": ("reactions", "comments"),
@@ -120,6 +125,18 @@ def x_reading(post: XPost, instant: int, lost: Losses, spoilt: frozenset[str]) -
     )
 
 
+def uploaded_reading(platform: str) -> Callable[[UploadedPost, int, Losses, frozenset[str]], Reading]:
+    """What somebody reads off the platform's dashboard."""
+
+    def read(post: UploadedPost, instant: int, lost: Losses, spoilt: frozenset[str]) -> Reading:
+        figures = post.at(instant)._asdict()
+        known: Reading = {metric: figures[name] for name, metric in FIGURES[platform].items() if metric}
+        source_field = "unique_viewers" if "reach_unique" in known else None
+        return _reading(INTERACTIONS[platform], {**known, "reach_source_field": source_field})
+
+    return read
+
+
 def bluesky_reading(post: BlueskyPost, instant: int, lost: Losses, spoilt: frozenset[str]) -> Reading:
     """Everything is public and comes with the list. There are no views; a repost has no numbers of its own."""
     counts = post.at(instant)
@@ -201,6 +218,7 @@ PLATFORMS: dict[str, SocialPlatform] = {
         SocialPlatform("facebook", World, facebook_reading),
         SocialPlatform("instagram", InstagramWorld, instagram_reading),
         SocialPlatform("x", XWorld, x_reading),
+        *(SocialPlatform(name, world, uploaded_reading(name), "views" in FIGURES[name].values()) for name, world in WORLDS.items()),
         SocialPlatform("bluesky", BlueskyWorld, bluesky_reading, has_views=False),
         SocialPlatform("mastodon", MastodonWorld, mastodon_reading, has_views=False),
         SocialPlatform("youtube", YouTubeWorld, youtube_reading),

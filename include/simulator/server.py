@@ -25,6 +25,7 @@ from include.simulator.instagram import InstagramAccounts
 from include.simulator.instagram_world import InstagramWorld
 from include.simulator.mastodon import MastodonInstances
 from include.simulator.mastodon_world import MastodonWorld
+from include.simulator.police_uk import PoliceUk
 from include.simulator.register import Register
 from include.simulator.service import Answer, Question, Service
 from include.simulator.threads import ThreadsAccounts
@@ -62,6 +63,7 @@ def create_services(seed: int, register: Register, secret: str, clock: Clock) ->
         YouTubeData(YouTubeWorld(seed, register), secret, clock),
         WikimediaPageviews(seed, secret, clock),
         MastodonInstances(MastodonWorld(seed, register), secret, clock),
+        PoliceUk(register, secret, clock),
     )
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
+import re
+from collections import Counter
 from datetime import date, timedelta
 from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 import pytest
 
+from include import accepted
 from include.pseudonyms import pseudonym
-from include.simulator.response_truth import response_truth
+from include.settings import run_instant
+from include.simulator.response_truth import planted_people, response_truth
+from tests.integration.traces import traces
 from tests.integration.worlds import WholeWorld, run_world
 
 FORCES = ("gwent", "essex", "kent", "west-midlands", "hampshire", "lancashire", "merseyside", "thames-valley", "west-yorkshire")
@@ -72,3 +79,67 @@ def _holds_every_case(truth: pd.DataFrame, as_of: date) -> None:
     assert (replied["response_seconds_24_7"] > 7 * 86_400).any()
     assert truth["is_answered_within_7_days"].isna().any()
     assert (truth["is_answered_within_7_days"] == False).sum() > 50  # noqa: E712
+
+
+def test_response_metrics_of_a_month_equal_the_truth(spring: WholeWorld) -> None:
+    """Force × month: rate, median and p90 over the messages that want an answer, who was not answered being later than all."""
+    import duckdb
+
+    truth = response_truth(spring.seed, spring.as_of, spring.instants, forces=FORCES)
+    truth["month"] = truth["sent_at"].dt.tz_convert("Europe/London").dt.strftime("%Y-%m")
+    with duckdb.connect(str(spring.home.build_file), read_only=True) as connection:
+        mart = connection.execute(
+            "select force_id, strftime(month, '%Y-%m') as month, metric, value, status from marts.hmicfrs_metrics "
+            "where platform = 'x' and metric in (select metric from intermediate.int_metric_inputs where basis = 'contacts')"
+        ).df()
+    found = mart.set_index(["force_id", "month", "metric"])
+    values = 0
+    for (force_id, month), group in truth.groupby(["force_id", "month"]):
+        if month not in set(mart["month"]):
+            continue  # before the first run's month
+        asked = group[group["wants_answer"]]
+        times = asked.loc[asked["is_answered_within_7_days"].eq(True)]
+        expected = {"inbound_contacts": float(len(group)), "response_rate": len(times) / len(asked) if len(asked) else np.nan}
+        for clock in ("24_7", "office"):
+            ordered = sorted(times[f"response_seconds_{clock}"])
+            for name, share in (("median", 0.5), ("p90", 0.9)):
+                place = int(np.ceil(share * len(asked))) - 1
+                expected[f"{name}_first_response_seconds_{clock}"] = ordered[place] if 0 <= place < len(ordered) else np.nan
+        for metric, value in expected.items():
+            mine = found.loc[(force_id, month, metric)]
+            np.testing.assert_equal(float(mine["value"]), float(value), f"world {spring.seed} {force_id} {month} {metric}")
+            values += not np.isnan(value)
+    assert values > 60
+    states = found.loc[list(FORCES)].reset_index().groupby(["month", "metric"])["status"].agg(set)
+    assert states["2026-03", "inbound_contacts"] == {"ok"}
+    assert "provisional" in states["2026-04", "response_rate"]
+
+
+def test_nobody_of_the_public_is_in_any_file(contacts: WholeWorld) -> None:
+    """Ids, handles, names and telephone numbers, in every file under the state folder, decompressed and read as tables."""
+    first, last = contacts.run_dates[0] - timedelta(days=40), contacts.as_of
+    people = planted_people(contacts.seed, run_instant(first), run_instant(last), contacts.forces)
+    assert len(people) > 500
+    looked = Counter[str]()
+    tokens = [token.encode() for token in contacts.tokens]
+    assert traces(contacts.home, people, looked, tokens) == []
+    assert looked[".gz"] > 50
+    assert looked[".parquet"] > 10
+    assert looked[".duckdb"] > 0
+
+
+def test_what_was_deleted_upstream_is_in_no_file_of_the_collection(contacts: WholeWorld) -> None:
+    """Known keys of deleted messages, hashed as they are: only a count of them stays. The build has read the rest."""
+    truth = response_truth(contacts.seed, contacts.as_of, contacts.instants, contacts.defects, contacts.forces)
+    erased = accepted.read("erasure", contacts.home).to_pylist()
+    assert sum(row["erased"] for row in erased) > 3
+    known = set(keys_of(contacts, truth["message_id"]))
+    kept = set(
+        accepted.read("message", contacts.home, "x").filter(pc.equal(pc.field("direction"), "inbound"))["message_key"].to_pylist()
+    )
+    assert kept == known
+    landed = "".join(gzip.decompress(path.read_bytes()).decode() for path in contacts.home.landing.glob("x/*/*/*.jsonl.gz"))
+    keys = set(re.findall(r'\\"(?:message|reply_to)_key\\":\\"([0-9a-f]{32})', landed))
+    own = set(accepted.read("message", contacts.home, "x")["message_key"].to_pylist())
+    named = {key for key in accepted.read("message", contacts.home, "x")["reply_to_key"].to_pylist() if key}
+    assert keys == own | named, f"world {contacts.seed}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 from collections import Counter
 from datetime import timedelta
@@ -16,11 +15,14 @@ from include import registry
 from include.contract import TABLES
 from include.publish import publish
 from include.run import simulated_connections
+from include.settings import run_instant
 from include.simulator.process import SimulatorProcess
+from include.simulator.response_truth import planted_people
 from include.simulator.survey import survey_truth
 from include.simulator.truth import account_day_truth, month_truth, post_truth
 from include.simulator.truth_days import mastodon_truth, wikimedia_truth
 from include.warehouse import build
+from tests.integration.traces import traces
 from tests.integration.worlds import PLATFORMS, WholeWorld, at_home, collect_day, collect_files, collect_open_signals
 from tests.simulator.test_truth import published_originals
 
@@ -131,7 +133,8 @@ def test_deleted_posts_are_marked(world: WholeWorld, platform: str) -> None:
     mart = world.query("select post_id, deleted_at from marts.fct_post where platform = ?", platform).set_index("post_id")
     expected, found = truth.dropna(), mart["deleted_at"].dropna()
     assert set(found.index) == set(expected.index), f"world {world.seed}"
-    assert len(expected) == 1, "one was planted"
+    # one was planted; where posts are rare, the newest of that age may be older than any list
+    assert (platform not in FEWEST_POSTS) <= len(expected) <= 1
     late = pd.to_datetime(found, utc=True) - expected.reindex(found.index)
     assert late.between(pd.Timedelta(0), pd.Timedelta(minutes=5)).all(), late
 
@@ -338,7 +341,8 @@ def test_the_surveys_want_shares_are_near_their_truth(world: WholeWorld) -> None
 
 
 def test_no_person_and_no_token_stays_in_any_file(world: WholeWorld) -> None:
-    """Planted tokens, names and addresses of respondents, in every file under the state folder, compressed ones too.
+    """Planted tokens, names and addresses of respondents, and everybody who turned to a force, in every file under the state
+    folder, compressed ones too.
 
     The dropped export itself is what people put there; it is not the pipeline's to rewrite.
     """
@@ -346,15 +350,9 @@ def test_no_person_and_no_token_stays_in_any_file(world: WholeWorld) -> None:
     export = next((world.home.inbox / "survey" / "processed").glob("*.csv")).read_bytes()
     assert b"@example.org" in export, "the export does hold what must not go on"
     assert b"192.0.2." in export
-    looked, found = Counter[str](), []
-    for path in world.home.path.rglob("*"):
-        if not path.is_file() or path.is_symlink() or world.home.inbox in path.parents:
-            continue
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        if path.suffix == ".parquet":
-            content += pd.read_parquet(path).to_csv().encode()
-        looked[path.suffix] += 1
-        found += [f"{path}: {secret!r}" for secret in planted if secret in content]
+    first, last = run_instant(world.run_dates[0] - timedelta(days=40)), run_instant(world.as_of)
+    looked = Counter[str]()
+    found = traces(world.home, planted_people(world.seed, first, last), looked, planted)
     assert looked[".gz"] > 500
     assert looked[".parquet"] > 20
     assert not found, found[:5]
@@ -367,7 +365,7 @@ def test_a_second_run_changes_nothing(world: WholeWorld) -> None:
     with at_home(world.home.path.parent) as home, SimulatorProcess(seed=world.seed, defects=world.defects) as simulator:
         with patch.dict(os.environ, simulated_connections(simulator)):
             collect_day(simulator, world.as_of)
-            collect_files(home, world.as_of, world.seed)
+            collect_files(home, world.run_dates, world.seed)
             collect_open_signals(world.as_of)
         build(world.as_of)
         publish(world.as_of)

@@ -1,4 +1,4 @@
--- for every metric that may be added: the month of a force is the sum of its accounts' days
+-- for every metric that may be added and has days: the month of a force is the sum of its accounts' days
 with days as (
 
     select
@@ -21,6 +21,7 @@ months as (
             metrics.metric = definitions.metric
             and metrics.metric_version = definitions.metric_version
             and definitions.additivity = 'additive'
+            and {{ has_grain('definitions.grains', 'account_day') }}
     where metrics.platform <> 'all' and metrics.status not in ('missing', 'not_applicable')
 
 )

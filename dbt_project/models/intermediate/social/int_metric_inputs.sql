@@ -2,7 +2,7 @@ with definitions as (
 
     select * from (
         values
-        {{ metric_input_rows(post_metrics(), account_metrics()) }}
+        {{ metric_input_rows(post_metrics(), account_metrics(), contact_metrics()) }}
     ) as rows_of_definitions (metric, basis, input, is_part, inputs_n, parts_n)
 
 )

@@ -33,9 +33,9 @@ lost_days as (
         force_id,
         month,
         month as day,
-        'not_collected' as gap_cause
+        case when posts_list_state = 'awaited' then 'not_yet_counted' else 'not_collected' end as gap_cause
     from states
-    where posts_list_state = 'unseen'
+    where posts_list_state in ('unseen', 'awaited')
 
 ),
 
@@ -45,7 +45,7 @@ runs as (
         platform,
         force_id,
         cast(date_trunc('month', run_date) as date) as month
-    from {{ ref('stg_plan') }}
+    from {{ ref('int_account_runs') }}
 
 ),
 
@@ -72,6 +72,32 @@ found as (
         lost_days.gap_cause
     from lost_days
     inner join definitions on definitions.basis = 'posts'
+
+    union all
+
+    select
+        days.platform,
+        days.force_id,
+        cast(date_trunc('month', days.day) as date) as month,
+        definitions.metric,
+        days.day,
+        days.gap_cause
+    from {{ ref('int_unseen_contact_days') }} as days
+    inner join definitions on definitions.basis = 'contacts'
+
+    union all
+
+    -- messages whose seven days no run has seen from end to end
+    select
+        responses.platform,
+        responses.force_id,
+        responses.created_month as month,
+        definitions.metric,
+        responses.created_date as day,
+        'not_collected' as gap_cause
+    from {{ ref('int_responses') }} as responses
+    inner join definitions on definitions.basis = 'contacts'
+    where responses.status = 'missing'
 
     union all
 
@@ -104,7 +130,7 @@ found as (
             states.platform = runs.platform
             and states.force_id = runs.force_id
             and states.month = runs.month
-    where runs.month is null
+    where runs.month is null and not states.is_uploaded
 
 )
 

@@ -4,9 +4,48 @@ with frame as (
 
 ),
 
+-- sums over what was posted or said in the month
 posts as (
 
-    select * from {{ ref('int_month_posts') }}
+    select
+        force_id,
+        platform,
+        month,
+        metric,
+        metric_version,
+        numerator,
+        denominator,
+        base_n,
+        expected_days,
+        seen_days,
+        expected_n,
+        observed_n,
+        missing_n,
+        provisional_n,
+        is_applicable,
+        is_simulated
+    from {{ ref('int_month_posts') }}
+
+    union all
+
+    select
+        force_id,
+        platform,
+        month,
+        metric,
+        metric_version,
+        numerator,
+        denominator,
+        base_n,
+        expected_days,
+        seen_days,
+        expected_n,
+        observed_n,
+        missing_n,
+        provisional_n,
+        is_applicable,
+        is_simulated
+    from {{ ref('int_month_contacts') }}
 
 ),
 

@@ -152,6 +152,32 @@ gaps as (
 
     union all
 
+    -- what people upload, and nobody has by some days after the month's end
+    select
+        platform as source,
+        platform,
+        force_id,
+        account_id,
+        cast(null as varchar) as object_type,
+        cast(null as varchar) as object_id,
+        run_date,
+        case when has_snapshots then 'posts' else '*' end as subject,
+        'not_uploaded' as cause,
+        case
+            when has_snapshots then 'no upload holds all posts of the month'
+            when has_posts_list then 'no upload holds a count of followers in the month'
+            else 'no upload of the month'
+        end as detail,
+        {{ run_instant('run_date') }} as first_seen_at,
+        {{ run_instant('run_date') }} as last_seen_at,
+        true as is_open,
+        cast(null as timestamptz) as closed_at,
+        is_simulated
+    from {{ ref('int_upload_months') }}
+    where not is_collected
+
+    union all
+
     select
         source,
         platform,
