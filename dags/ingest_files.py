@@ -46,7 +46,10 @@ def ingest(source: FileSource) -> DAG:
             context = get_current_context()
             context["file_name"] = name  # type: ignore[typeddict-unknown-key]  # for the template
             run_date = dag_defaults.run_date_of(context)
-            print(collect_shipped(source, run_date) if source.shipped else collect_dropped(source.name, name, run_date))
+            if source.shipped:
+                print(collect_shipped(source, run_date))
+            else:
+                print(collect_dropped(source.name, name, run_date, observed_at=dag_defaults.moment_of(context)))
 
         dag_defaults.accept(source, collect.expand(name=list_files()))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from include.registry import Registry
-from include.settings import LONDON, observation_bounds
+from include.settings import LONDON, observation_bounds, run_instant
 
 if TYPE_CHECKING:
     from great_expectations.expectations import Expectation
@@ -27,6 +27,9 @@ CLOCK_TOLERANCE = pd.Timedelta(days=1)
 
 ONE_ATTEMPT = pd.Timedelta(days=2)
 """How far an answer's date may lie from those of the same ingest: one attempt at one batch takes minutes."""
+
+LONGEST_UPLOAD_DAYS = 400
+"""How long before its upload a figure may have been read."""
 
 UNSAFE_URL = r"(?i)^[a-z]+://[^/?#]*@|[?&#](?:access_token|token|api_key|appsecret_proof|client_secret|secret|password|signature)="
 FORMULA = "^[=+@\t\r-]"
@@ -68,12 +71,17 @@ class Facts:
     options: frozenset[str]  # question/option
     watched: frozenset[str]  # channel/series
     observed_between: tuple[pd.Timestamp, pd.Timestamp]  # UTC, without its zone
+    is_uploaded: bool  # people fill in its figures, and say of each when it was read
     watched_as: frozenset[str]  # channel/series/period/stock or channel/series/period/flow
 
     @classmethod
     def of(cls, registry: Registry, platform: str | None, run_date: date) -> Facts:
         tables = registry.tables
         earliest, latest = observation_bounds(run_date)
+        is_uploaded = registry.is_uploaded(platform)
+        before = LONGEST_UPLOAD_DAYS if is_uploaded else 1
+        if is_uploaded:
+            earliest, latest = earliest - timedelta(days=before), run_instant(run_date) + timedelta(days=1)
         single = frozenset(row["question_code"] for row in tables["survey_questions"] if row["question_type"] == "single")
         options = {f"{row['question_code']}/{row['option_code']}" for row in tables["survey_options"]}
         return cls(
@@ -84,8 +92,11 @@ class Facts:
             accounts_of_forces=frozenset(
                 account_of_force(row.account_id, row.force_id)
                 for row in registry.accounts
-                if row.platform == platform and any(row.is_valid(run_date + timedelta(days=days)) for days in (-1, 0, 1))
+                if row.platform == platform
+                and row.valid_from <= run_date + timedelta(days=1)
+                and (row.valid_to is None or row.valid_to >= run_date - timedelta(days=before))
             ),
+            is_uploaded=is_uploaded,
             observed_between=(pd.Timestamp(earliest).tz_localize(None), pd.Timestamp(latest).tz_localize(None)),
             mapped_fields=_mapped_fields(registry, platform),
             day_zones=frozenset(row["day_tz"] for row in tables["platforms"] if row["day_tz"]),
@@ -223,6 +234,9 @@ def observed(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
     moments = frame["observed_at"]
     earliest, latest = facts.observed_between
     is_outside = (moments < earliest) | (moments >= latest)
+    if facts.is_uploaded:
+        far = f"is not within the {LONGEST_UPLOAD_DAYS} days up to the upload of {facts.run_date}"
+        return frame.assign(_observed_odd=pd.Series(far, frame.index).where(is_outside))
     usual = moments.mask(is_outside).groupby(frame["ingest_id"]).transform("median")
     is_apart = (moments - usual).abs() > ONE_ATTEMPT
     odd = pd.Series(f"is before the run date {facts.run_date} or after {latest:%Y-%m-%d}, the end of any backfill", frame.index)

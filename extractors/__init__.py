@@ -11,6 +11,8 @@ from extractors.mastodon import Mastodon
 from extractors.signals_mastodon import MastodonActivity
 from extractors.signals_wikimedia import WikimediaViews
 from extractors.survey import Seeds, SurveyExports
+from extractors.threads import Threads
+from extractors.upload import Upload
 from extractors.x import XPosts
 from extractors.youtube import YouTubeChannels
 
@@ -34,7 +36,12 @@ SOURCES: tuple[Source, ...] = (
     Bluesky(),
     YouTubeChannels(),
     Mastodon(),
+    Threads(),
     SurveyExports(pseudonym=_pseudonym, seeds=_seeds),
+    Upload("linkedin", "LinkedIn (uploads)", seeds=_seeds),
+    Upload("tiktok", "TikTok (uploads)", seeds=_seeds),
+    Upload("nextdoor", "Nextdoor (uploads)", seeds=_seeds),
+    Upload("whatsapp", "WhatsApp channels (uploads)", seeds=_seeds),
     FediverseUsers(),
     WikimediaViews(),
     MastodonActivity(),

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from extractors.base import Account, AccountClosed, Gap, NoAnswer, Order, Outage, Page, PermissionMissing, Refused, SourceError
 
@@ -44,6 +44,10 @@ class AccountReading(ABC):
     def following(self, answer: Answer) -> Request | None:
         """The page after this one; None where the list, or what is wanted of it, has ended."""
 
+    @abstractmethod
+    def for_landing(self, body: Any) -> Any:
+        """What of an answer is landed, knowing whose it should be: of another's post nothing that tells of whom it is."""
+
     def closed_or_renamed(self, error: AccountClosed) -> None:
         """What it means that the snapshot's account is unknown: by default that the account is closed."""
         raise error
@@ -79,6 +83,7 @@ class AccountReading(ABC):
             request.parameters,
             account_id=self.account.account_id,
             context={"subjects": ",".join(subjects), "object_type": object_type, **self.context(), **context},
+            redact_more=self.for_landing,
         )
         yield from answer.pages
         answer.usable()

@@ -100,6 +100,9 @@ def classify(received: Received) -> SourceError | None:
 class _Reading(AccountReading):
     """By the DID, which no change of handle changes: who is unknown under it is gone."""
 
+    def for_landing(self, body: Any) -> Any:
+        return bluesky_rows.for_landing(body, self.account.account_id)
+
     def snapshot(self) -> Request:
         return Request("xrpc/app.bsky.actor.getProfile", {"actor": self.account.account_id})
 

@@ -30,26 +30,31 @@ REPOST_URI = re.compile(r"at://did:[a-z]+:[A-Za-z0-9._:%-]+/app\.bsky\.feed\.rep
 # --- what is landed ---
 
 
-def for_landing(body: Any) -> Any:
+def for_landing(body: Any, account_id: str | None = None) -> Any:
     """Of a profile its names and numbers; of an own post its words, times, numbers and how its media are described; of a reply
-    no words; of a repost that there is one, since when, and its own id. Whom they answer, quote or mention goes."""
+    no words; of a repost that there is one, since when, and its own id. Whom they answer, quote or mention goes.
+
+    account_id: whose answer it should be, where that is known. Of another's profile or post nothing but that it came is left.
+    """
     if not isinstance(body, dict):
         return []
     if "error" in body:
         return {name: body[name] for name in ("error", "message") if isinstance(body.get(name), str)}
     if "feed" in body:
         feed = body["feed"]
-        kept: dict[str, Any] = {"feed": [_item(each) for each in feed] if isinstance(feed, list) else None}
+        kept: dict[str, Any] = {"feed": [_item(each, account_id) for each in feed] if isinstance(feed, list) else None}
         return {**kept, "cursor": body["cursor"]} if isinstance(body.get("cursor"), str) else kept
     if "profiles" in body:
         profiles = body["profiles"]
-        return {"profiles": [_profile(each) for each in profiles] if isinstance(profiles, list) else None}
-    return _profile(body)
+        return {"profiles": [_profile(each, account_id) for each in profiles] if isinstance(profiles, list) else None}
+    return _profile(body, account_id)
 
 
-def _profile(found: Any) -> Any:
+def _profile(found: Any, account_id: str | None) -> Any:
     if not isinstance(found, dict):
         return None
+    if account_id is not None and found.get("did", account_id) != account_id:
+        return {"did": HIDDEN}
     return {name: found[name] for name in PROFILE if isinstance(found.get(name), str)} | _counts(found)
 
 
@@ -59,7 +64,7 @@ def _counts(found: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if COUNT.fullmatch(name) and isinstance(value, plain)}
 
 
-def _item(found: Any) -> Any:
+def _item(found: Any, account_id: str | None) -> Any:
     if not isinstance(found, dict):
         return None
     reason = found.get("reason")
@@ -71,6 +76,8 @@ def _item(found: Any) -> Any:
     post = found.get("post")
     if not isinstance(post, dict):
         return {**kept, "post": None}
+    if account_id is not None and isinstance(post.get("uri"), str) and not post["uri"].startswith(f"at://{account_id}/"):
+        return {**kept, "post": {"uri": HIDDEN}}
     shown = {name: post[name] for name in ("uri", "indexedAt") if isinstance(post.get(name), str)}
     is_reply = _is_reply(found)
     if isinstance(post.get("record"), dict):

@@ -93,6 +93,9 @@ class _Reading(AccountReading):
     def context(self) -> dict[str, str]:
         return {"server": server_of(self.account)}
 
+    def for_landing(self, body: Any) -> Any:
+        return mastodon_rows.for_landing(body, self.account.account_id)
+
     def snapshot(self) -> Request:
         return Request("api/v1/accounts/lookup", {"acct": self.account.handle.rpartition("@")[0]})
 

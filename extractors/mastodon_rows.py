@@ -26,25 +26,32 @@ NOT_EVERYWHERE = frozenset({"quotes_count"})
 """Numbers that only newer servers have: what is absent there is no hole."""
 
 MENTION = re.compile(r'<a\b(?=[^>]*\bclass="[^"]*\bmention\b)(?![^>]*\bclass="[^"]*\bhashtag\b)[^>]*>.*?</a>', re.DOTALL)
+QUOTED = re.compile(r'<(p|span)\b[^>]*\bclass="[^"]*\bquote-inline\b[^>]*>.*?</\1>', re.DOTALL)
+"""The address of a quoted post, for servers that show no quotes."""
 BREAK, PARAGRAPH, TAG = re.compile(r"<br\b[^>]*>"), re.compile(r"</p>\s*<p\b[^>]*>"), re.compile(r"<[^>]*>")
 
 
 # --- what is landed ---
 
 
-def for_landing(body: Any) -> Any:
+def for_landing(body: Any, account_id: str | None = None) -> Any:
     """Of an account its names and numbers; of an own post its words, times, numbers and how its media are described; of a reply no
-    words; of a reblog that it is one. Whom they answer, quote, mention or repeat goes."""
+    words; of a reblog that it is one. Whom they answer, quote, mention or repeat goes.
+
+    account_id: whose answer it should be, where that is known. Of another's account or post nothing but that it came is left.
+    """
     if isinstance(body, list):
-        return [_status(each) for each in body]
+        return [_status(each, account_id) for each in body]
     if not isinstance(body, dict):
         return body
     if "error" in body:
         return {"error": body["error"]} if isinstance(body["error"], str) else {"error": ""}
-    return _status(body) if "visibility" in body else _account(body)
+    return _status(body, account_id) if "visibility" in body else _account(body, account_id)
 
 
-def _account(found: dict[str, Any]) -> dict[str, Any]:
+def _account(found: dict[str, Any], account_id: str | None) -> dict[str, Any]:
+    if account_id is not None and found.get("id", account_id) != account_id:
+        return {"id": HIDDEN}
     return {name: found[name] for name in ACCOUNT if isinstance(found.get(name), str)} | _counts(found)
 
 
@@ -54,10 +61,12 @@ def _counts(found: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if COUNT.fullmatch(name) and isinstance(value, plain)}
 
 
-def _status(found: Any) -> Any:
+def _status(found: Any, account_id: str | None) -> Any:
     if not isinstance(found, dict):
         return None
     owner = found.get("account")
+    if account_id is not None and isinstance(owner, dict) and owner.get("id", account_id) != account_id:
+        return {"account": {"id": HIDDEN}}
     whose = {"account": {"id": owner["id"]}} if isinstance(owner, dict) and isinstance(owner.get("id"), str) else {}
     if found.get("reblog") is not None:
         names = ("id", "created_at", "visibility")
@@ -67,7 +76,7 @@ def _status(found: Any) -> Any:
     if is_reply:
         kept["in_reply_to_id"] = HIDDEN
     elif isinstance(found.get("content"), str) and found.get("visibility") in PUBLIC:
-        kept["content"] = MENTION.sub("@…", found["content"])
+        kept["content"] = MENTION.sub("@…", QUOTED.sub("", found["content"]))
     if isinstance(found.get("media_attachments"), list):
         media = [one if isinstance(one, dict) else {} for one in found["media_attachments"]]
         kept["media_attachments"] = [{"description": HIDDEN if one.get("description") else None} for one in media]

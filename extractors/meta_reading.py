@@ -1,4 +1,4 @@
-"""What is asked of Meta's Graph API about one account: what Facebook and Instagram have in common.
+"""What is asked of Meta's Graph API about one account: what Facebook, Instagram and Threads have in common.
 
 What Meta's errors mean stands in meta.py, how its pages become rows in meta_rows.py and beside each platform.
 """
@@ -56,6 +56,7 @@ POSTS_PER_PAGE, POSTS_PER_BATCH, LARGEST_NUMBER_OF_PAGES = 50, 50, 200
 class MetaReading(ABC):
     """All that is asked about one account in one run: snapshot, list of posts, insights of the posts, insights of the account."""
 
+    version: ClassVar[str] = VERSION
     account_fields: ClassVar[str]
     list_endpoint: ClassVar[str]
     """The edge that lists the posts, and the endpoint of its pages."""
@@ -143,7 +144,7 @@ class MetaReading(ABC):
     def snapshot(self) -> Iterator[Page | Gap]:
         def ask(_: Sequence[str], names: Sequence[str]) -> Iterator[Page]:
             fields = ",".join((self.account_fields, *names))
-            yield from self.ask("account", f"{VERSION}/{self.account_id}", {"fields": fields}, "account", names)
+            yield from self.ask("account", f"{self.version}/{self.account_id}", {"fields": fields}, "account", names)
 
         yield from self.halving(ask, "account", [self.account_id], self.order.field_names("account", "snapshot"))
 
@@ -162,7 +163,7 @@ class MetaReading(ABC):
 
     def post_pages(self, names: Sequence[str]) -> Iterator[Page | Gap]:
         start, end = post_window(self.order.run_date)
-        path: str | None = f"{VERSION}/{self.account_id}/{self.list_endpoint}"
+        path: str | None = f"{self.version}/{self.account_id}/{self.list_endpoint}"
         parameters = {
             "fields": self.list_fields(names),
             "since": str(int(start.timestamp())),
@@ -220,7 +221,7 @@ class MetaReading(ABC):
                 young = ",".join(post_id for post_id in ids if post_id in self.young_ids)
                 context = ({"breakdown": breakdown} if breakdown else {}) | ({"young": young} if young else {})
                 parameters = {"ids": ",".join(ids), "fields": fields}
-                yield from self.ask("post_insights", f"{VERSION}/", parameters, "post", names, ids=",".join(ids), **context)
+                yield from self.ask("post_insights", f"{self.version}/", parameters, "post", names, ids=",".join(ids), **context)
 
             for of_type, valid in self.by_names(ids, names, breakdown):
                 for first in range(0, len(of_type), POSTS_PER_BATCH):
@@ -250,16 +251,20 @@ class MetaReading(ABC):
 
         def ask(_: Sequence[str], names: Sequence[str]) -> Iterator[Page]:
             parameters = {"metric": ",".join(names), **further, "period": "day", "since": since, "until": until, **split}
-            path = f"{VERSION}/{self.account_id}/insights"
-            self.insights_were_asked = True
-            try:
-                body = yield from self.ask("account_insights", path, parameters, "account", names, **context)
-            except (PermissionMissing, RetiredMetric, TooFewViewers):
-                self.insights_are_empty.append(False)  # said in words: a closed window, or a lost permission for posts, is silent
-                raise
-            self.insights_are_empty.append(is_empty_list(body))
+            yield from self.ask_about_account("insights", parameters, names, **context)
 
         yield from self.halving(ask, "account", [self.account_id], names)
+
+    def ask_about_account(self, edge: str, parameters: dict[str, str], names: Sequence[str], **context: str) -> Iterator[Page]:
+        """One request for insights of the account. Keeps what its answer says of the permission to read the posts."""
+        self.insights_were_asked = True
+        try:
+            path = f"{self.version}/{self.account_id}/{edge}"
+            body = yield from self.ask("account_insights", path, parameters, "account", names, **context)
+        except (PermissionMissing, RetiredMetric, TooFewViewers):
+            self.insights_are_empty.append(False)  # said in words: a closed window, or a lost permission for posts, is silent
+            raise
+        self.insights_are_empty.append(is_empty_list(body))
 
     def comments(self, contacts: Contacts) -> Iterator[Page | Gap]:
         """What people say under the posts, and what is answered. Where it cannot be had, a gap of its own: the rest was had."""
@@ -273,7 +278,7 @@ class MetaReading(ABC):
     def comments_of(self, contacts: Contacts, ids: Sequence[str]) -> Iterator[Page | Gap]:
         """Of some posts, in one request where that is possible. One post that is gone fails all: it is looked for by halves."""
         try:
-            body = yield from self.comment_page(contacts, f"{VERSION}/", {"ids": ",".join(ids), "fields": self.comment_fields})
+            body = yield from self.comment_page(contacts, f"{self.version}/", {"ids": ",".join(ids), "fields": self.comment_fields})
         except (AccountClosed, TooMuchAsked) as error:
             if len(ids) > 1:
                 middle = len(ids) // 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import Any
@@ -135,12 +135,14 @@ def insights(
     names: Iterable[str],
     if_empty: tuple[str, str],
     position: str,
+    stocks: Collection[str] = (),
     **more: str,
 ) -> Iterator[Row | Gap]:
     """Numbers of one object's insights, whatever they are called: a name that nobody asked for is not lost, the map judges it.
 
     Both shapes are read: `values` (a list) and `total_value` (one number, of the day asked for: context `metric_date`).
-    if_empty: cause and detail of the gap where the answer is an empty list.
+    if_empty: cause and detail of the gap where the answer is an empty list. stocks: names of what is counted at the time of asking,
+    whatever period the answer gives.
     """
     series = body.get("data") if isinstance(body, dict) else None
     gap_object = object_id if object_type == "post" else None
@@ -159,8 +161,9 @@ def insights(
             name, end_time = entry.get("name"), item.get("end_time")
             answered.add(name if isinstance(name, str) else None)
             has_breakdown = breakdown is not None and breakdown in item
+            day, period = (None, "snapshot") if name in stocks else (day, entry.get("period"))
             yield observation(
-                page.account_id, object_type, object_id, name, entry.get("period"), item["value"],
+                page.account_id, object_type, object_id, name, period, item["value"],
                 f"{position} {name} {end_time or ''}".rstrip(),
                 breakdown=breakdown if has_breakdown else None,
                 breakdown_value=item[breakdown] if has_breakdown and breakdown else None,

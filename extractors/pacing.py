@@ -180,10 +180,10 @@ def meta_windows(usage_type: str) -> Callable[[Received], Iterator[Window]]:
         for business, entries in businesses.items() if isinstance(businesses, dict) else ():
             for entry in entries if isinstance(entries, list) else ():
                 used = _percent(entry)
-                if used is None or entry.get("type", usage_type) != usage_type:
+                if used is None or (entry.get("type") or usage_type) != usage_type:
                     continue
-                minutes = entry.get("estimated_time_to_regain_access")
-                is_blocked = isinstance(minutes, int | float) and not isinstance(minutes, bool) and 0 < minutes < 1e6
+                minutes = _figure(entry.get("estimated_time_to_regain_access")) or 0.0
+                is_blocked = 0 < minutes < 1e6
                 until = received.observed_at + timedelta(minutes=minutes) if is_blocked else None
                 yield Window(f"{usage_type} of {business}"[:80], 100.0, 0.0 if is_blocked else 100.0 - used, until)
 
@@ -194,9 +194,19 @@ def _percent(usage: Any) -> float | None:
     """The largest of a usage's shares: any of them that is full stops all."""
     if not isinstance(usage, dict):
         return None
-    found = [usage.get(name) for name in ("call_count", "total_cputime", "total_time")]
-    shares = [float(one) for one in found if isinstance(one, int | float) and not isinstance(one, bool) and math.isfinite(one)]
-    return max(shares, default=None)
+    found = [_figure(usage.get(name)) for name in ("call_count", "total_cputime", "total_time")]
+    return max((one for one in found if one is not None), default=None)
+
+
+def _figure(value: Any) -> float | None:
+    """A number of JSON, or the text of one."""
+    if isinstance(value, str):
+        return _amount(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    with suppress(OverflowError):
+        return float(value) if math.isfinite(value) else None
+    return None
 
 
 def _json(text: str | None) -> Any:

@@ -44,7 +44,8 @@ def for_landing(body: Any, contacts: Contacts | None = None, mentioned: Collecti
         add_replies(items, contacts, mentioned)
     for item in items if isinstance(items, list) else [items]:
         if isinstance(item, dict):
-            item.pop("in_reply_to_user_id", None)
+            for name in ("in_reply_to_user_id", "conversation_id"):  # a conversation is named by the post that began it
+                item.pop(name, None)
             if _kind(item) != "original":
                 item.pop("text", None)
             for name in REFERENCES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from extractors.base import (
@@ -26,7 +27,7 @@ from extractors.base import (
     TokenExpired,
 )
 from extractors.pacing import Limits, Quota, retry_after_seconds
-from extractors.youtube_rows import count, is_of_the_window, items_of, listed, parse
+from extractors.youtube_rows import count, has_no_video, is_of_the_window, items_of, listed, parse
 
 if TYPE_CHECKING:
     from extractors.http import HttpClient, Received
@@ -149,11 +150,15 @@ class _Reading:
             account_id=self.account_id,
             context={"subjects": ",".join(subjects), "object_type": object_type, **context},
         )
-        yield from answer.pages
+        *earlier, last = answer.pages or (None,)
+        if last is not None and endpoint == "channels" and has_no_video(answer.body, self.account_id):
+            # YouTube has no list of no uploads: that there is none is what the channel's own count proves
+            last = replace(last, context={**last.context, "subjects": ",".join((*subjects, "posts"))})
+        yield from (page for page in (*earlier, last) if page is not None)
         return answer.usable()
 
-    def snapshot(self) -> Generator[Page | Gap, None, str]:
-        """Returns the id of the list of uploads."""
+    def snapshot(self) -> Generator[Page | Gap, None, str | None]:
+        """Returns the id of the list of uploads; None where there is none, because no video is public."""
         names = self.order.field_names("account", "snapshot")
         parameters = {"part": "id,snippet,statistics,contentDetails", "id": self.account_id}
         body: Any = None
@@ -164,12 +169,16 @@ class _Reading:
                 raise
             for name in names:
                 yield Gap(self.account_id, name, error.cause, str(error), None, "account")
+        if has_no_video(body, self.account_id):
+            return None
         return next((listed(item) for item in items_of(body) if item.get("id") == self.account_id), None) or (
             "UU" + self.account_id[2:]  # what every list of uploads is called, should the answer not say it
         )
 
-    def uploads(self, playlist_id: str) -> Generator[Page | Gap, None, list[str]]:
+    def uploads(self, playlist_id: str | None) -> Generator[Page | Gap, None, list[str]]:
         """Returns the ids of the videos of the window. The list is newest first and takes no dates: it ends where it is older."""
+        if playlist_id is None:
+            return []
         parameters = {"part": "contentDetails", "playlistId": playlist_id, "maxResults": str(ITEMS_PER_PAGE)}
         ids: dict[str, None] = {}
         seen: Counter[str] = Counter()

@@ -49,6 +49,17 @@ def listed(channel: dict[str, Any]) -> str | None:
     return found if isinstance(found, str) and found else None
 
 
+def has_no_video(body: Any, channel_id: str) -> bool:
+    """Whether a channel says of itself that it has no public video."""
+    return any(item.get("id") == channel_id and number(part(item, "statistics", "videoCount")) == 0 for item in items_of(body))
+
+
+def lacks_its_list(body: Any) -> bool:
+    """Whether an answer has no list, and does not say either that there is nothing to list."""
+    items = body.get("items") if isinstance(body, dict) else None
+    return not isinstance(items, list) and part(body, "pageInfo", "totalResults") != 0
+
+
 def is_of_the_window(item: Any, run_date: date) -> Iterator[tuple[str, bool]]:
     """Id of a dated item of the list of uploads, and whether it is young enough. Nothing of one without a date or an id."""
     video_id, published = part(item, "contentDetails", "videoId"), part(item, "contentDetails", "videoPublishedAt")
@@ -100,7 +111,7 @@ def _channels(page: Page, body: Any) -> Iterator[Row | Gap]:
                 answered.add(name)
         hides = hides or (account_id == page.account_id and part(statistics, HIDES_SUBSCRIBERS) is True)
     for name in subjects_of(page):
-        if name not in answered and name not in NOT_MISSED["account"]:
+        if name not in answered and name not in NOT_MISSED["account"] and name != "posts":
             why = "the channel hides its subscribers" if hides and name == "subscriberCount" else "the answer came without it"
             yield Gap(page.account_id, name, "not_reported", why, None, "account")
 
@@ -115,6 +126,8 @@ def _statistics(found: Any) -> dict[str, Any]:
 
 def _uploads(page: Page, body: Any) -> Iterator[Row | Drop | Gap]:
     """The list itself brings no rows: videos do. What it lists without a date is not public, and left out by a typed drop."""
+    if lacks_its_list(body):
+        yield Gap(page.account_id, "posts", "not_reported", "the answer came without a list of uploads")
     items = all_items(body)
     dated = [bool(list(is_of_the_window(item, page.run_date))) for item in items]
     younger = [any(is_in for _, is_in in is_of_the_window(item, page.run_date)) for item in items]
@@ -136,6 +149,9 @@ def _removed(page: Page, video_id: str, names: list[str]) -> Iterator[Gap]:
 
 
 def _videos(page: Page, body: Any) -> Iterator[Row | Drop | Gap]:
+    if lacks_its_list(body):
+        yield Gap(page.account_id, "posts", "not_reported", "the answer came without a list of videos")
+        return
     asked = [one for one in page.context.get("ids", "").split(",") if one]
     found: set[Any] = set()
     for place, item in enumerate(all_items(body), start=1):

@@ -15,20 +15,15 @@ import argparse
 import hashlib
 import json
 import logging
-import os
-import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
-
 from extractors.base import Access, ApiSource, CreditsDepleted, NoAnswer, SourceError, Throttled
 from extractors.pacing import Quota, Window, pause_seconds
+from include.budget_ledger import BOOT, open_ledger, reopen, transaction, used_lines
 from include.pseudonyms import pseudonym
 from include.settings import Home, longest_wait_seconds, observation_bounds
 
@@ -48,74 +43,6 @@ SET_BACK_SECONDS = 60.0
 """Answers of several hosts differ by less: what was told later than now was told under another clock, and says nothing."""
 REFUSED = "refused"
 """The window of a throttle answer: shut until its end, and then nothing."""
-
-SCHEMA = """
-create table if not exists clock (host text primary key, monotonic real, moment real);
-create table if not exists windows (
-    budget text, name text, allowed real, remaining real, resets_at real, observed_at real, cost real, last_slot real,
-    primary key (budget, name));
-create table if not exists reservations (
-    number integer primary key, app text, token text, endpoint text, boot text, monotonic real, units text);
-create table if not exists spent (budget text, quota text, period text, used real, allowed real, unit text,
-    primary key (budget, quota, period));
-create table if not exists counted (budget text, quota text, day text, resource text,
-    primary key (budget, quota, day, resource)) without rowid;
-create table if not exists stops (app text primary key, until real, message text);
-"""
-
-
-def _boot() -> str:
-    """Names the time since which the machine, or else the process, has run: no call of an earlier one is under way."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return f"process {os.getpid()}"
-
-
-BOOT = _boot()
-
-
-def ledger_path(home: Home) -> Path:
-    return home.path / "budgets" / "budgets.sqlite"
-
-
-def open_ledger(home: Home) -> sqlite3.Connection:
-    path = ledger_path(home)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=60, isolation_level=None)
-    # of several that make the file at once SQLite tells one that it is locked, without waiting
-    for attempt in Retrying(
-        retry=retry_if_exception_type(sqlite3.OperationalError), stop=stop_after_delay(60), wait=wait_random(0, 0.2), reraise=True
-    ):
-        with attempt:
-            connection.execute("pragma journal_mode = wal")
-            connection.execute("pragma synchronous = normal")
-            connection.executescript(SCHEMA)
-    return connection
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    connection.execute("begin immediate")
-    try:
-        yield connection
-    except BaseException:
-        connection.execute("rollback")
-        raise
-    connection.execute("commit")
-
-
-def reopen(app: str, home: Home | None = None) -> bool:
-    """A platform that was stopped for want of credits may be asked again. Returns whether it was stopped."""
-    home = home or Home.current()
-    if not ledger_path(home).exists():
-        return False
-    connection = open_ledger(home)
-    try:
-        with _transaction(connection):
-            return connection.execute("delete from stops where app = ?", (app,)).rowcount > 0
-    finally:
-        connection.close()
 
 
 def app_of(source: ApiSource) -> str:
@@ -154,7 +81,7 @@ class LedgerPacer:
 
     def before(self, endpoint: str) -> int:
         while True:
-            with _transaction(self._connection):
+            with transaction(self._connection):
                 now = self._now()
                 self._require_not_stopped(now)
                 wait, why = self._wait(endpoint, now)
@@ -167,7 +94,7 @@ class LedgerPacer:
             self.sleep(wait)
 
     def after(self, reservation: int, endpoint: str, received: Received | None, error: SourceError | None) -> None:
-        with _transaction(self._connection) as ledger:
+        with transaction(self._connection) as ledger:
             row = ledger.execute("select units from reservations where number = ?", (reservation,)).fetchone()
             ledger.execute("delete from reservations where number = ?", (reservation,))
             moment = received.observed_at if received else datetime.fromtimestamp(self._now(), UTC)
@@ -377,33 +304,6 @@ def _limit_of(quota: Quota, access: Access) -> float | None:
     """The connection's own limit where it is the smaller one."""
     given = [limit for limit in (quota.limit, access.limits.get(quota.name)) if limit is not None]
     return min(given, default=None)
-
-
-def used_lines(home: Home, app: str | None = None) -> list[str]:
-    """For people: what is used of every quota (its newest period), and the fullest window of every limit."""
-    if not ledger_path(home).exists():
-        return []
-    connection = open_ledger(home)
-    try:
-        quotas = connection.execute(
-            "select budget, quota, max(period), used, allowed, unit from spent group by budget, quota order by 1, 2"
-        ).fetchall()
-        windows = connection.execute(
-            "select budget, name, allowed, min(remaining), resets_at from windows "
-            "group by substr(budget, 1, instr(budget || ' ', ' ') - 1), name order by 1, 2"
-        ).fetchall()
-        stops = connection.execute("select app, message from stops").fetchall()
-    finally:
-        connection.close()
-    lines = []
-    for budget, quota, period, used, allowed, unit in quotas:
-        of = f" of {allowed:,g}" if allowed is not None else ""
-        lines.append((budget, f"budget {budget.split(' ')[0]} {quota} {period}: {used:,g}{of} {unit}"))
-    for budget, name, allowed, remaining, resets_at in windows:
-        kind = "calls" if resets_at is not None else "%"
-        lines.append((budget, f"budget {budget.split(' ')[0]} {name}: {allowed - remaining:,.0f} of {allowed:,.0f} {kind}"))
-    lines += [(stopped, f"budget {stopped}: stopped: {message}") for stopped, message in stops]
-    return [line for budget, line in lines if app is None or budget.split(" ")[0] == app]
 
 
 def main(arguments: list[str] | None = None) -> int:

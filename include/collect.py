@@ -44,7 +44,8 @@ from extractors.base import (
 )
 from extractors.redaction import REDACTION_VERSION
 from include import accepted, credentials, landing, ledger, registry
-from include.budgets import LedgerPacer, app_of, reopen
+from include.budget_ledger import reopen
+from include.budgets import LedgerPacer, app_of
 from include.disk import says_when_full
 from include.inbox import fingerprint, require_unchanged
 from include.records import LEDGER_KINDS, batch_to_table, to_table
@@ -193,7 +194,8 @@ def collect_file(
         items = _unless_changed(files.read(path, run_date, moment), path)
         landed = landing.write(items, home.landing / source / run_date.isoformat() / path.name)
         parsed = _parse(files, landed.path, None)
-        collected = _record(files, parsed, landed, home, run_date, path.name, 0, {}, file=path.name)
+        ledgers = {} if files.platform is None else {"collection": ledger.of_uploads(parsed, files, run_date, landed.ingest_id)}
+        collected = _record(files, parsed, landed, home, run_date, path.name, 0, ledgers, file=path.name)
     log.info("%s %s: %s, %d gaps", source, path.name, _shown(collected.rows), collected.gaps)
     return collected
 
@@ -403,6 +405,9 @@ def records_again(source: str, path: Path, home: Home | None = None) -> Collecte
             ledgers["collection"] = pa.concat_tables([of_series, judged])
         else:
             more["file"] = batch
+            if isinstance(of, FileSource) and of.platform is not None:
+                uploaded = ledger.of_uploads(parsed, of, run_date, ingest_id, recorded_at)
+                ledgers["collection"] = pa.concat_tables([uploaded, judged])
         return _record(of, parsed, landed, home, run_date, batch, 0, ledgers, **more)
 
 

@@ -59,6 +59,7 @@ TABLES: tuple[ContractTable, ...] = (
             **dict.fromkeys(("language", "media_count", "media_with_alt_text", "objective", "campaign"), PLATFORM),
             **dict.fromkeys(("reposts", "quotes", "saves"), "not every platform has them"),
             **dict.fromkeys(("impressions_legacy", "latest_impressions_legacy"), "a closed series"),
+            "deleted_at": "in most weeks nothing is deleted",
         },
         null_at_first={
             "category_code": UNTIL_CODED,
@@ -154,6 +155,16 @@ TABLES: tuple[ContractTable, ...] = (
         may_be_null={
             "last_collected_on": "nothing of it has been collected",
             **dict.fromkeys(("lost_on", "days_left"), "nobody collects it"),
+        },
+    ),
+    ContractTable(
+        "account_proposals",
+        ("force_id", "platform", "handle", "change"),
+        may_be_empty=True,
+        may_be_null={
+            "current_handle": "an account can be new",
+            "account_id": "an account can be new",
+            "url": "what is gone has no address",
         },
     ),
 )

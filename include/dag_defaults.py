@@ -129,6 +129,12 @@ def run_date_of(context: Mapping[str, Any]) -> date:
     return moment.astimezone(LONDON).date()
 
 
+def moment_of(context: Mapping[str, Any]) -> datetime | None:
+    """When a run's files were had: its logical date (its start, where it has none), if that is within its run date."""
+    moment: datetime = context.get("logical_date") or context["dag_run"].run_after
+    return moment if moment.astimezone(LONDON).date() == run_date_of(context) else None
+
+
 def as_of_date(context: Mapping[str, Any]) -> date:
     """What the warehouse is built as of: the parameter, or the day in London of the run's logical date.
 
@@ -177,7 +183,8 @@ def accept(source: Source, collected: Any) -> None:
 
 def validated(source: Source, context: Mapping[str, Any]) -> dict[str, Any]:
     """Validates the run's records. Returns RunReport.to_dict(): tasks hand it on as JSON."""
-    from include.budgets import app_of, used_lines
+    from include.budget_ledger import used_lines
+    from include.budgets import app_of
     from include.validation import validate_run
 
     report = validate_run(source.name, run_date_of(context), data_docs=True)

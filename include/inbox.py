@@ -13,7 +13,7 @@ import shutil
 import signal
 import time
 from contextlib import suppress
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,8 +97,12 @@ def require_unchanged(path: Path, before: tuple[int, int, str]) -> None:
         raise FileStillChanging(f"{path.name}: the file is still being written; it stays in the inbox for the next run")
 
 
-def collect_dropped(source: str, name: str, run_date: date, home: Home | None = None) -> Collected:
+def collect_dropped(
+    source: str, name: str, run_date: date, home: Home | None = None, observed_at: datetime | None = None
+) -> Collected:
     """Collect one waiting file, named as new_files names it, and put it away.
+
+    observed_at: when the file was had, as in collect_file.
 
     A file that cannot be read as a whole is moved to `rejected/`, with the reason in a text file beside it, and BadFile goes on to
     the caller. Any other error, FileStillChanging among them, leaves the file where it is, to be tried again.
@@ -115,7 +119,7 @@ def collect_dropped(source: str, name: str, run_date: date, home: Home | None = 
                 f"{name}: the file's name is not UTF-8, holds a line break, or is longer than {LONGEST_NAME} bytes; "
                 "give it a shorter, plain name"
             )
-        collected = collect_file(source, path, run_date, home)
+        collected = collect_file(source, path, run_date, home, observed_at)
     except BadFile as bad:
         require_unchanged(path, before)
         moved = _put_away(path, "rejected", name)

@@ -9,7 +9,18 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from extractors.base import Account, ApiSource, Gap, Order, Page, SignalSource, SourceError, Throttled, WatchedSeries
+from extractors.base import (
+    Account,
+    ApiSource,
+    FileSource,
+    Gap,
+    Order,
+    Page,
+    SignalSource,
+    SourceError,
+    Throttled,
+    WatchedSeries,
+)
 from include import registry
 from include.records import to_table
 from include.settings import observation_bounds
@@ -58,6 +69,47 @@ def of_force(parsed: Parsed, source: ApiSource, order: Order, ingest_id: str, re
             rows.append({**common, **what, "outcome": "gap", "cause": gap.cause, "detail": gap.detail})
         closed = {(gap.object_type, gap.subject) for gap in gaps if gap.object_id is None}
         for object_type, subject in _answered_subjects(account, parsed, order, source.name):
+            if (object_type, subject) not in closed:
+                rows.append({**common, "object_type": object_type, "subject": subject, "outcome": "collected"})
+    return to_table("collection", rows)
+
+
+def of_uploads(parsed: Parsed, source: FileSource, run_date: date, ingest_id: str, recorded_at: datetime | None = None) -> pa.Table:
+    """Kind `collection` of an uploaded file: account × subject, and every span of which it holds all posts. One page an account.
+
+    A file speaks for the accounts that it names, and for no other. recorded_at: as for of_force.
+    """
+    assert source.platform is not None
+    recorded_at, simulated = recorded_at or datetime.now(UTC), simulated_accounts(source.platform)
+    rows = []
+    for page in parsed.pages:
+        if page.account_id is None:
+            continue
+        common = {
+            "source": source.name,
+            "platform": source.platform,
+            "force_id": page.context["force_id"],
+            "run_date": run_date,
+            "ingest_id": ingest_id,
+            "observed_at": page.observed_at,
+            "is_simulated": page.is_simulated or page.account_id in simulated,
+            "account_id": page.account_id,
+            "recorded_at": recorded_at,
+        }
+        rows.append({**common, "subject": "*", "outcome": "collected"})
+        for span in filter(None, page.context.get("lists", "").split(",")):
+            start, _, end = span.partition("/")
+            rows.append({**common, "subject": "posts", "outcome": "collected", "list_from": start, "list_to": end})
+        if "lists_short" in page.context:
+            detail = page.context["lists_short"]
+            rows.append({**common, "subject": "posts", "outcome": "gap", "cause": "not_uploaded", "detail": detail})
+        gaps = {(gap.object_type, gap.subject, gap.object_id): gap for gap in parsed.gaps if gap.account_id == page.account_id}
+        for gap in gaps.values():
+            what = {"object_type": gap.object_type, "object_id": gap.object_id, "subject": gap.subject}
+            rows.append({**common, **what, "outcome": "gap", "cause": gap.cause, "detail": gap.detail})
+        closed = {(gap.object_type, gap.subject) for gap in gaps.values() if gap.object_id is None}
+        for subject in filter(None, page.context.get("subjects", "").split(",")):
+            object_type = page.context.get("object_type")
             if (object_type, subject) not in closed:
                 rows.append({**common, "object_type": object_type, "subject": subject, "outcome": "collected"})
     return to_table("collection", rows)

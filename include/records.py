@@ -153,6 +153,8 @@ LEDGER_KINDS: dict[str, Kind] = {
                 ("cause", TEXT),  # a code of the seed gap_causes; null when collected
                 ("detail", TEXT),
                 ("published_at", TIMESTAMP),  # of a post whose record did not pass the gate, where it can be right
+                ("list_from", TIMESTAMP),  # the span of publication that an uploaded list of posts holds; null: as its platform's
+                ("list_to", TIMESTAMP),
                 ("recorded_at", TIMESTAMP),
             ),
             ("platform", "account_id", "object_type", "object_id", "subject"),
@@ -162,6 +164,19 @@ LEDGER_KINDS: dict[str, Kind] = {
             "erasure",
             (("batch", TEXT), ("record_kind", TEXT), ("reason", TEXT), ("erased", COUNT), ("landing_files", COUNT)),
             ("batch", "record_kind", "reason"),
+        ),
+        # account that data.police.uk lists otherwise than the register × run: what a person may change in the register
+        Kind(
+            "proposal",
+            (
+                ("account_id", TEXT),  # the register's, where there is one
+                ("change", TEXT),  # new, changed, gone, stale
+                ("handle", TEXT),
+                ("current_handle", TEXT),
+                ("url", TEXT),
+                ("detail", TEXT),
+            ),
+            ("platform", "force_id", "handle", "change", "run_date"),
         ),
         # ingest × record kind: landed + derived_zero = accepted + quarantined + dropped_duplicate + dropped_outside_window
         Kind(

@@ -10,15 +10,16 @@ import argparse
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from extractors import SOURCES
+from extractors import SOURCES, police_uk
 from extractors.base import ApiSource, SignalSource
 from include import airflow_home, registry
 from include.history import collect_history
@@ -88,7 +89,7 @@ def run(as_of: date, seed: int, weeks: int, home: Home, screen: Screen) -> list[
         variables = {**airflow_home.environment(home), **simulated_connections(simulator), "INSIGHT_RETRY_SECONDS": RETRY_SECONDS}
         with (
             _environment(variables, without=PRODUCTION_ONLY),
-            _in_background(lambda: _prepare(home, variables, as_of, seed)) as prepared,
+            _in_background(lambda: _prepare(home, variables, as_of, seed, weeks)) as prepared,
         ):
             collect_history(simulator, history_dates(as_of, weeks), home, screen)
             with screen.stage("Airflow's database, the survey's file"):
@@ -105,6 +106,7 @@ def simulated_connections(simulator: SimulatorProcess) -> dict[str, str]:
     """The Airflow connection of every platform and open source, as variables. They hold tokens: never log them."""
     served = {each.name: each.platform for each in SOURCES if isinstance(each, ApiSource)}
     served |= {each.name: each.name.removeprefix("signals_") for each in SOURCES if isinstance(each, SignalSource)}
+    served |= {police_uk.NAME: police_uk.NAME}
     connections = {f"AIRFLOW_CONN_{name.upper()}": simulator.connection_json(service) for name, service in served.items()}
     return connections | {"INSIGHT_CONTACT": "https://simulated.example"}
 
@@ -157,9 +159,10 @@ def _watching(stage: Stage, dag_id: str, as_of: date, home: Home, parts: int | N
             thread.join()
 
 
-def _prepare(home: Home, variables: dict[str, str], as_of: date, seed: int) -> None:
+def _prepare(home: Home, variables: dict[str, str], as_of: date, seed: int, weeks: int) -> None:
     airflow_home.prepare(home, variables, home.path / "logs" / "make_run.log")
     drop_survey_export(home, as_of, seed)
+    drop_uploads(home, [*history_dates(as_of, weeks), as_of], seed)
 
 
 def drop_survey_export(home: Home, as_of: date, seed: int) -> Path | None:
@@ -184,6 +187,26 @@ def drop_survey_export(home: Home, as_of: date, seed: int) -> Path | None:
         dropped = run_instant(as_of).timestamp()
         os.utime(path, (dropped, dropped))
     return path
+
+
+def drop_uploads(home: Home, run_dates: Sequence[date], seed: int, forces: Iterable[str] | None = None) -> list[Path]:
+    """What people fill in of the platforms without an API, with readings of all run dates, into the inboxes; unless that was
+    collected before. Returns the paths of the files that wait. They carry the time of the last run, as those dropped some time ago.
+    """
+    from include.simulator.uploads import write_uploads
+    from include.simulator.uploads_world import WORLDS
+
+    waiting = []
+    with TemporaryDirectory(dir=home.path) as aside:
+        for path in write_uploads(Path(aside), seed, [run_instant(day) for day in run_dates], tuple(WORLDS), forces):
+            inbox = home.inbox / path.parent.name
+            if (inbox / "processed" / path.name).exists():
+                continue
+            inbox.mkdir(parents=True, exist_ok=True)
+            dropped = run_instant(run_dates[-1]).timestamp()
+            os.utime(path, (dropped, dropped))
+            waiting.append(path.rename(inbox / path.name))
+    return waiting
 
 
 @contextmanager

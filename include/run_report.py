@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -161,6 +161,14 @@ class RunReport:
         )
 
 
+def main_causes(gaps: Iterable[GapCount]) -> dict[str, str]:
+    """Of each subject the cause that most forces have: what is one force's own trouble explains nothing about the others."""
+    forces: dict[str, dict[str, set[str | None]]] = defaultdict(lambda: defaultdict(set))
+    for gap in gaps:
+        forces[gap.subject][gap.cause].add(gap.force_id)
+    return {subject: max(causes, key=lambda cause: len(causes[cause])) for subject, causes in forces.items()}
+
+
 class RunNotClean(RuntimeError):
     """A run that a person has to look at. What was good is accepted all the same."""
 
@@ -225,7 +233,7 @@ def read_report(
         ),
         unmapped_fields=dict(sorted(Counter(_unmapped(bad["observation"], current)).items())),
         gaps=gaps,
-        vanished_fields=vanished.fields(source, run_date, home, {gap.subject: gap.cause for gap in gaps}),
+        vanished_fields=vanished.fields(source, run_date, home, main_causes(gaps)),
         not_attempted=tuple(sorted(f"{force} ({account})" for force, account in planned if account not in attempted)),
         unreadable=unreadable or {},
         data_docs=data_docs,

@@ -184,6 +184,8 @@ def _judge(kind: str, ingests: list[Ingest], facts: Facts) -> Judged:
     good = frame.drop(index=bad.index)
     is_duplicate = np.zeros(len(frame), dtype=bool)
     key = ["ingest_id", *RECORD_KINDS[kind].key]
+    if facts.is_uploaded:
+        key.append("observed_at")  # an upload holds several readings of one thing
     is_duplicate[good.index[good.duplicated(key, keep="last")]] = True
     return Judged(kind, table, frame, rules, ingest_of, bad, is_duplicate)
 
@@ -390,7 +392,7 @@ def _attempts(
     common = {
         "source": source,
         "platform": platform,
-        "force_id": ingest.batch if platform is not None else None,
+        "force_id": ingest.batch if platform is not None and not registry.is_uploaded(platform) else None,
         "run_date": run_date,
         "ingest_id": ingest.ingest_id,
         "observed_at": _last_observed(ingest, run_date),
@@ -399,7 +401,13 @@ def _attempts(
     own = {kind: held[kind].filter(pc.equal(held[kind].column("ingest_id"), ingest.ingest_id)).to_pylist() for kind in HELD_KINDS}
     open_accounts = registry.open_accounts(platform, run_date) if platform is not None else ()
     accounts = [each.account_id for each in open_accounts if each.force_id == ingest.batch]
-    return with_held_back(rows, own, common, accounts, stopped)
+    if not registry.is_uploaded(platform):
+        return with_held_back(rows, own, common, accounts, stopped)
+    # a file is of many accounts, and a row that names none of them is in quarantine alone
+    named = {row["account_id"]: row["force_id"] for row in rows.to_pylist()}
+    own = {kind: [row for row in of_kind if row["account_id"] in named] for kind, of_kind in own.items()}
+    table = with_held_back(rows, own, common, named, stopped)
+    return to_table("collection", [{**row, "force_id": named[row["account_id"]]} for row in table.to_pylist()])
 
 
 def _last_observed(ingest: Ingest, run_date: date) -> Any:

@@ -8,8 +8,8 @@
 
 
 {#
-  Of numbers (or versions of posts) that two ingests brought for one instant, all but the one that counts: the newest run's, by the
-  ingest's name where runs are equal. `named_by`: the columns that, with the instant, name a row; `object_id`: the one among them that
+  Of numbers (or versions of posts) that two ingests brought for one instant, all but the one that counts: the newest run's, the one
+  whose answers were had last where runs are equal, then by the ingest's name. `named_by`: the columns that, with the instant, name a row; `object_id`: the one among them that
   says of which object it is.
 
   Within an ingest a thing is asked once, so most instants of an object belong to one ingest. Those that may not are found by
@@ -28,6 +28,18 @@ with clashes as (
 
 ),
 
+-- when the answers of an ingest, or its file, were had
+ingests as (
+
+    select
+        run_date,
+        ingest_id,
+        max(observed_at) as had_at
+    from {{ source('accepted', 'collection') }}
+    group by run_date, ingest_id
+
+),
+
 ranked as (
 
     select
@@ -36,9 +48,10 @@ ranked as (
         ingest_id,
         rank() over (
             partition by {{ named | join(', ') }}
-            order by run_date desc, ingest_id desc
+            order by run_date desc, ingests.had_at desc nulls last, ingest_id desc
         ) as recency
     from {{ known(kind) }} as source
+    left join ingests using (run_date, ingest_id)
     where {{ moment }} in (select clashes.moment from clashes)
 
 )

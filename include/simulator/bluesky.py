@@ -9,6 +9,7 @@ from typing import Any
 
 from include.simulator.bluesky_world import BlueskyPost, BlueskyWorld, stranger_did
 from include.simulator.clock import Clock
+from include.simulator.defects import removed_ids
 from include.simulator.register import Account
 from include.simulator.service import Answer, Question, RateWindows, Service, html_page
 from include.simulator.times import from_instant
@@ -185,8 +186,9 @@ class BlueskyAppView(Service):
         shown: list[BlueskyPost] = []
         has_more = False
         place = 0
+        removed = removed_ids(self.book, self.world, account, self.clock.today)
         for post in self.world.posts_backwards(account, 0, self.clock.instant):
-            if self._is_left_out(post, chosen):
+            if post.post_id in removed or self._is_left_out(post, chosen):
                 continue
             place += 1
             if place <= skip:

@@ -39,16 +39,17 @@ KINDS: dict[str, str] = {
     "too_few_viewers": "detail.metric (post_total_media_view_unique) is refused with #200, subcode 1504029",
     "hidden_likes": "no post of the list has a like_count; the insights have; on YouTube nothing has one",
     "comments_disabled": "no video has a commentCount",
-    "removed_post": "the newest post that was detail.age_days (10) old on the first date is no longer public: listed, but without "
-    "a date, and told nothing of",
+    "removed_post": "the newest original that was detail.age_days (10) old on the first date is gone; on YouTube no longer public: "
+    "listed, but without a date, and told nothing of",
     "edited_post": "from the first date on, the newest original older than detail.age_days (0) has a new id; the older ones are in "
     "its history, and gone",
     "credits_depleted": "every request answers 402; with detail.form enrolled in its older words, with usage_capped 429",
     "account_taken_down": "every request answers 400 AccountTakedown",
     "activity_disabled": "detail.host (every one) answers 404 without a body",
 }
-SOCIAL, META = ("facebook", "instagram", "x", "bluesky", "mastodon", "youtube"), ("facebook", "instagram")
-PLATFORMS = (*SOCIAL, "wikimedia")
+SOCIAL = ("facebook", "instagram", "x", "bluesky", "mastodon", "youtube", "threads")
+META = ("facebook", "instagram", "threads")
+PLATFORMS = (*SOCIAL, "wikimedia", "police_uk")
 KIND_PLATFORMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(KINDS, SOCIAL),
     **dict.fromkeys(("throttle", "server_error", "truncated_page", "html_page"), PLATFORMS),
@@ -56,10 +57,10 @@ KIND_PLATFORMS: dict[str, tuple[str, ...]] = {
     "too_few_viewers": ("facebook",),
     "hidden_likes": ("instagram", "youtube"),
     "comments_disabled": ("youtube",),
-    "removed_post": ("youtube",),
     "edited_post": ("x",),
-    "future_date": ("facebook", "instagram", "x", "mastodon", "youtube"),
-    "token_expired": ("facebook", "instagram", "x", "bluesky", "youtube"),
+    "future_date": ("facebook", "instagram", "x", "mastodon", "youtube", "threads"),
+    "token_expired": ("facebook", "instagram", "x", "bluesky", "youtube", "threads"),
+    "unknown_account_post": tuple(each for each in SOCIAL if each != "threads"),
     "account_taken_down": ("bluesky",),
     "credits_depleted": ("x",),
     "activity_disabled": ("mastodon",),
@@ -191,16 +192,20 @@ def losses(defects: Iterable[Defect], force_id: str, on: date, platform: str = "
     lists = {"published_posts", "post_insights"} if platform == "youtube" else {"published_posts"}
     posts = all_down or bool(lists & down) or "posts_permission_lost" in kinds
     spoilt = {defect.detail.get("field", "followers_count") for defect in due if defect.kind in ("text_number", "negative_count")}
+    metrics = frozenset(
+        defect.detail.get("metric", "post_total_media_view_unique")
+        for defect in due
+        if defect.kind in ("metric_retired", "too_few_viewers")
+    )
+    page_insights = all_down or "page_insights" in down or "insights_permission_lost" in kinds
+    # the followers of Threads come with the account's insights, everybody else's with the profile
+    snapshot = (page_insights or "followers_count" in metrics) if platform == "threads" else (all_down or "snapshot" in down)
     return Losses(
-        snapshot=all_down or "snapshot" in down or "followers_not_reported" in kinds or not spoilt.isdisjoint(FOLLOWERS),
+        snapshot=snapshot or "followers_not_reported" in kinds or not spoilt.isdisjoint(FOLLOWERS),
         posts=posts,
         post_insights=posts or "post_insights" in down or "insights_permission_lost" in kinds,
-        page_insights=all_down or "page_insights" in down or "insights_permission_lost" in kinds,
-        metrics=frozenset(
-            defect.detail.get("metric", "post_total_media_view_unique")
-            for defect in due
-            if defect.kind in ("metric_retired", "too_few_viewers")
-        ),
+        page_insights=page_insights,
+        metrics=metrics,
         spoilt_fields=frozenset(spoilt),
         hidden=frozenset(HIDDEN_COUNTS[kind] for kind in kinds & HIDDEN_COUNTS.keys() if platform == "youtube"),
         removals=tuple(defect for defect in due if defect.kind == "removed_post"),
@@ -212,15 +217,21 @@ def removed_post(world: Timeline[P], account: Account, defect: Defect) -> P | No
     return world.newest_original(account, london_midnight(defect.first_date) - DAY * defect.detail.get("age_days", 10))
 
 
+def removed_ids(book: DefectBook, world: Timeline[P], account: Account, on: date) -> set[str]:
+    """The posts of an account that `removed_post` has taken away on a date, by their post_id."""
+    due = book.all("removed_post", account.force_id, on)
+    return {post.post_id for defect in due if (post := removed_post(world, account, defect)) is not None}
+
+
 def default_defects(as_of: date) -> list[Defect]:
     """The handful planted in the default world, so that the pipeline's honesty shows in its figures.
 
     Gwent's follower count is not reported in all of the month before the as-of month; Dyfed-Powys had an expired token on the
-    weekly run eight weeks before. One throttle, one duplicated page, hidden likes on Instagram and an edited post on X must not
-    show at all.
+    weekly run eight weeks before. A post of Surrey is removed on each platform four weeks before, after its reading: it is marked.
+    One throttle, one duplicated page, hidden likes on Instagram and an edited post on X must not show at all.
     """
     month_before = (as_of.replace(day=1) - timedelta(days=1)).replace(day=1)
-    weeks = {number: as_of - timedelta(weeks=number) for number in (2, 3, 8)}
+    weeks = {number: as_of - timedelta(weeks=number) for number in (2, 3, 4, 8)}
     return [
         Defect("followers_not_reported", "gwent", month_before, as_of.replace(day=1) - timedelta(days=1)),
         Defect("token_expired", "dyfed-powys", weeks[8], weeks[8]),
@@ -228,6 +239,7 @@ def default_defects(as_of: date) -> list[Defect]:
         Defect("duplicate_page", "merseyside", weeks[2], weeks[2]),
         Defect("hidden_likes", "kent", weeks[3], weeks[2], platform="instagram"),
         Defect("edited_post", "essex", weeks[3], weeks[3], {"age_days": 8}, "x"),
+        *(Defect("removed_post", "surrey", weeks[4], as_of, {"age_days": 16}, platform) for platform in SOCIAL),
     ]
 
 

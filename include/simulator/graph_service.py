@@ -1,4 +1,4 @@
-"""What Facebook and Instagram share: one Graph API with its versions, tokens, throttles, cursors and batches of ids."""
+"""What Facebook, Instagram and Threads share: one Graph API with its versions, tokens, throttles, cursors and batches of ids."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from include.simulator.clock import Clock
 from include.simulator.contacts_world import Answer as CommentAnswer
 from include.simulator.contacts_world import Message, under_post
-from include.simulator.defects import Defect
+from include.simulator.defects import Defect, removed_ids
 from include.simulator.graph import (
     Field,
     GraphError,
@@ -48,6 +48,8 @@ class Asker:
 class GraphService(Service, Generic[P]):
     """A platform on the Graph API. Defects go by the force whose token asks."""
 
+    versions: ClassVar[frozenset[str]] = frozenset(VERSIONS)
+    current_version: ClassVar[str] = CURRENT_VERSION
     usage_type: ClassVar[str]
     throttle_code: ClassVar[int]
     list_endpoint: ClassVar[str]
@@ -62,7 +64,7 @@ class GraphService(Service, Generic[P]):
     def answer(self, question: Question) -> Answer:
         version, *parts = question.parts or [""]
         query = question.query
-        endpoint = self._endpoint(parts, query) if version in VERSIONS else None
+        endpoint = self._endpoint(parts, query) if version in self.versions else None
         self.by_endpoint[endpoint or "unknown"] += 1
         try:
             force_id = self.holders.get(question.token or "")
@@ -190,8 +192,9 @@ class GraphService(Service, Generic[P]):
         wanted = max(limit - len(planted), 1)
         shown: list[P] = []
         has_more = False
+        removed = removed_ids(self.book, self.timeline, account, self.clock.today)
         for post in self.timeline.posts_backwards(account, since, last if cursor is None else min(last, cursor["at"])):
-            if cursor and (post.published_at, post.post_id) >= (cursor["at"], cursor["id"]):
+            if post.post_id in removed or (cursor and (post.published_at, post.post_id) >= (cursor["at"], cursor["id"])):
                 continue
             if len(shown) == wanted:
                 has_more = True
@@ -216,7 +219,7 @@ class GraphService(Service, Generic[P]):
 
     def _link(self, asker: Asker, object_id: str, edge: str, query: Mapping[str, Any]) -> str:
         """A paging link: with the newest version and, as the real ones, with the token in it."""
-        return f"{asker.root}/{CURRENT_VERSION}/{object_id}/{edge}?" + urlencode({"access_token": asker.token, **query})
+        return f"{asker.root}/{self.current_version}/{object_id}/{edge}?" + urlencode({"access_token": asker.token, **query})
 
     def _time_paging(
         self, asker: Asker, object_id: str, query: Mapping[str, str], until: int, span: int = 172_800

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from include.simulator.clock import Clock
-from include.simulator.defects import Defect, DefectBook
+from include.simulator.defects import Defect, DefectBook, removed_ids
 from include.simulator.mastodon_world import MastodonWorld, Status, server_of
 from include.simulator.register import Account
 from include.simulator.timeline import fraction
@@ -82,9 +82,12 @@ class AccountPages:
         if endpoint == "published_posts":
             return self._statuses(account, query, root)
         post = self.world.post(f"{rest[3]}@{server_of(account)}")
-        if post is None or post.published_at > self.clock.instant:
+        if post is None or post.published_at > self.clock.instant or post.post_id in self._removed(account):
             raise Refusal(*NOT_FOUND)
         return self._status(account, post), {}
+
+    def _removed(self, account: Account) -> set[str]:
+        return removed_ids(self._book(), self.world, account, self.clock.today)
 
     def _name(self, account: Account) -> str:
         return account.handle(self.clock.today).partition("@")[0]
@@ -122,8 +125,9 @@ class AccountPages:
             if query.get(name, "").lower() in ("true", "1")
         }
         shown: list[Status] = []
+        removed = self._removed(account)
         for post in self.world.posts_backwards(account, 0, self.clock.instant):
-            if post.kind in left_out or not above < post.number < below:
+            if post.post_id in removed or post.kind in left_out or not above < post.number < below:
                 continue
             if len(shown) == limit:
                 break

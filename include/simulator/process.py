@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 STOP_SECONDS = 10
-OPEN_SIGNALS = ("wikimedia", "mastodon")
+OPEN_SIGNALS = ("wikimedia", "mastodon", "police_uk")
 
 
 class SimulatorFailed(RuntimeError):

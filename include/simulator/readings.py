@@ -13,8 +13,10 @@ from include.simulator.instagram_insights import IMPRESSIONS_END, REPOSTS_BEGIN
 from include.simulator.instagram_world import InstagramWorld, Media
 from include.simulator.mastodon_world import MastodonWorld, Status
 from include.simulator.register import Register
+from include.simulator.threads_world import ThreadsPost, ThreadsWorld
 from include.simulator.timeline import Timeline
 from include.simulator.times import london_date
+from include.simulator.uploads_world import FIGURES, WORLDS, UploadedPost
 from include.simulator.world import Post, World
 from include.simulator.x_world import XPost, XWorld
 from include.simulator.youtube_world import Video, YouTubeWorld
@@ -23,9 +25,14 @@ INTERACTIONS: dict[str, tuple[str, ...]] = {
     "facebook": ("reactions", "comments", "shares"),
     "instagram": ("reactions", "comments", "shares", "reposts"),
     "x": ("reactions", "comments", "reposts", "quotes"),
+    "linkedin": ("reactions", "comments", "shares"),
+    "tiktok": ("reactions", "comments", "shares"),
+    "nextdoor": ("reactions", "comments"),
+    "whatsapp": ("reactions", "shares"),
     "bluesky": ("reactions", "comments", "reposts", "quotes"),
     "mastodon": ("reactions", "comments", "reposts"),
     "youtube": ("reactions", "comments"),
+    "threads": ("reactions", "comments", "reposts", "quotes", "shares"),
 }
 """What counts as an interaction: reactions, comments and sharing in every form. Saves are none."""
 
@@ -118,6 +125,18 @@ def x_reading(post: XPost, instant: int, lost: Losses, spoilt: frozenset[str]) -
     )
 
 
+def uploaded_reading(platform: str) -> Callable[[UploadedPost, int, Losses, frozenset[str]], Reading]:
+    """What somebody reads off the platform's dashboard."""
+
+    def read(post: UploadedPost, instant: int, lost: Losses, spoilt: frozenset[str]) -> Reading:
+        figures = post.at(instant)._asdict()
+        known: Reading = {metric: figures[name] for name, metric in FIGURES[platform].items() if metric}
+        source_field = "unique_viewers" if "reach_unique" in known else None
+        return _reading(INTERACTIONS[platform], {**known, "reach_source_field": source_field})
+
+    return read
+
+
 def bluesky_reading(post: BlueskyPost, instant: int, lost: Losses, spoilt: frozenset[str]) -> Reading:
     """Everything is public and comes with the list. There are no views; a repost has no numbers of its own."""
     counts = post.at(instant)
@@ -162,6 +181,27 @@ def youtube_reading(post: Video, instant: int, lost: Losses, spoilt: frozenset[s
     )
 
 
+def threads_reading(post: ThreadsPost, instant: int, lost: Losses, spoilt: frozenset[str]) -> Reading:
+    """Everything comes with the insights of the post; a repost has none. Views are not split into organic and paid."""
+    counts = post.at(instant)
+    is_out = lost.post_insights or not post.is_original
+
+    def get(name: str) -> int | None:
+        return None if is_out or name in spoilt or name in lost.metrics else getattr(counts, name)
+
+    return _reading(
+        INTERACTIONS["threads"],
+        {
+            "reactions": get("likes"),
+            "comments": get("replies"),
+            "reposts": get("reposts"),
+            "quotes": get("quotes"),
+            "shares": get("shares"),
+            "views": get("views"),
+        },
+    )
+
+
 @dataclass(frozen=True)
 class SocialPlatform:
     """How the world of a platform is made, and how its posts are read."""
@@ -178,8 +218,10 @@ PLATFORMS: dict[str, SocialPlatform] = {
         SocialPlatform("facebook", World, facebook_reading),
         SocialPlatform("instagram", InstagramWorld, instagram_reading),
         SocialPlatform("x", XWorld, x_reading),
+        *(SocialPlatform(name, world, uploaded_reading(name), "views" in FIGURES[name].values()) for name, world in WORLDS.items()),
         SocialPlatform("bluesky", BlueskyWorld, bluesky_reading, has_views=False),
         SocialPlatform("mastodon", MastodonWorld, mastodon_reading, has_views=False),
         SocialPlatform("youtube", YouTubeWorld, youtube_reading),
+        SocialPlatform("threads", ThreadsWorld, threads_reading),
     )
 }

@@ -23,7 +23,7 @@ def app_usage(calls: int, percent: int | None = None) -> str:
 def business_usage(kind: str, force_id: str, calls: int, percent: int | None = None, regain_minutes: int = 0) -> str:
     """The header x-business-use-case-usage: percent of what the force's business may, and the minutes until it may again.
 
-    `kind`: pages or instagram.
+    `kind`: pages, instagram or threads.
     """
     business = str(100_000 + int(fraction("business", force_id) * 900_000))
     percent = min(calls // CALLS_PER_PERCENT, LARGEST_PERCENT) if percent is None else percent

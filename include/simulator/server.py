@@ -25,8 +25,11 @@ from include.simulator.instagram import InstagramAccounts
 from include.simulator.instagram_world import InstagramWorld
 from include.simulator.mastodon import MastodonInstances
 from include.simulator.mastodon_world import MastodonWorld
+from include.simulator.police_uk import PoliceUk
 from include.simulator.register import Register
 from include.simulator.service import Answer, Question, Service
+from include.simulator.threads import ThreadsAccounts
+from include.simulator.threads_world import ThreadsWorld
 from include.simulator.wikimedia import WikimediaPageviews
 from include.simulator.world import World
 from include.simulator.x import XTimelines
@@ -55,10 +58,12 @@ def create_services(seed: int, register: Register, secret: str, clock: Clock) ->
         FacebookPages(World(seed, register), secret, clock),
         InstagramAccounts(InstagramWorld(seed, register), secret, clock),
         XTimelines(XWorld(seed, register), secret, clock),
+        ThreadsAccounts(ThreadsWorld(seed, register), secret, clock),
         BlueskyAppView(BlueskyWorld(seed, register), secret, clock),
         YouTubeData(YouTubeWorld(seed, register), secret, clock),
         WikimediaPageviews(seed, secret, clock),
         MastodonInstances(MastodonWorld(seed, register), secret, clock),
+        PoliceUk(register, secret, clock),
     )
 
 

@@ -168,6 +168,7 @@ def _posts(plan: _Plan) -> pd.DataFrame:
         if metric == "reach_unique":
             source, last_source = (frame["reach_source_field"].reindex(posts.index) for frame in (reading, latest))
             posts["reach_source_field"] = source.where(value.notna() | ~is_young, last_source)
+    posts["deleted_at"] = _deleted_at(plan, readings)
     known = in_span.dropna(subset=list(READ_METRICS), how="all")
     posts["reading_observed_at"] = known.drop_duplicates("post_id").set_index("post_id")["observed_at"].reindex(posts.index)
     followers = _follower_readings(plan)
@@ -178,6 +179,18 @@ def _posts(plan: _Plan) -> pd.DataFrame:
     posts["engagement_rate_by_followers"] = posts["interactions"] / posts["followers_at_posting"]
     posts["published_month"] = [london_date(published).replace(day=1) for published in posts["published_at"]]
     return posts.reset_index()
+
+
+def _deleted_at(plan: _Plan, readings: pd.DataFrame) -> pd.Series:
+    """By post: the first run after the last that listed it whose list should have held it. NaN where there is none."""
+    lists = {one: [visit for visit in plan.visits(account) if not visit.lost.posts] for one, account in plan.world.accounts.items()}
+    last = readings.groupby("post_id").agg({"account_id": "first", "published_at": "first", "observed_at": "max"})
+    posts = zip(last["account_id"], last["published_at"], last["observed_at"], strict=True)
+    found = [
+        next((visit.instant for visit in lists[account] if visit.instant > seen and visit.window_start <= published), np.nan)
+        for account, published, seen in posts
+    ]
+    return pd.Series(found, index=last.index, dtype="float64")
 
 
 def post_truth(
@@ -192,12 +205,13 @@ def post_truth(
     """Every post that a run has seen, at its reading age and at last. Grain: post.
 
     Columns: post_id, force_id, account_id, published_at, published_month (London), is_original, category_code (the planted
-    one), reading_observed_at (the first run in the span that got anything), the counts of READ_METRICS, each with
+    one), reading_observed_at (the first run in the span that got anything), deleted_at (the first run whose list was without it,
+    though it should have held it), the counts of READ_METRICS, each with
     `<metric>_is_provisional` and `latest_<metric>`; reach_source_field, followers_at_posting, engagement_rate_by_followers.
     NaN is missing.
     """
     posts = _posts(_plan(platform, seed, as_of, run_instants, defects, forces, seeds))
-    return _as_times(posts, "published_at", "reading_observed_at")
+    return _as_times(posts, "published_at", "reading_observed_at", "deleted_at")
 
 
 def _followers_end(plan: _Plan, months: Sequence[date]) -> Iterator[dict[str, Any]]:
@@ -343,6 +357,11 @@ def facebook_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *re
 def instagram_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any, **options: Any) -> pd.DataFrame:
     """`month_truth` of Instagram: likes, comments, shares and reposts, all organic, of the insights; organic views."""
     return month_truth("instagram", seed, as_of, run_instants, *rest, **options)
+
+
+def threads_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any, **options: Any) -> pd.DataFrame:
+    """`month_truth` of Threads: likes, replies, reposts, quotes and shares of what is no repost; views."""
+    return month_truth("threads", seed, as_of, run_instants, *rest, **options)
 
 
 def youtube_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any, **options: Any) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from include.simulator.insights import LAG_SECONDS, PAGE_METRICS
 from include.simulator.instagram_world import InstagramWorld
 from include.simulator.register import SEEDS, Account, Register, read_register
 from include.simulator.signals_world import activity_of_day, views
+from include.simulator.threads_world import ThreadsWorld
 from include.simulator.times import london_date, pacific_midnight, to_instant
 from include.simulator.world import World
 
@@ -29,13 +30,14 @@ def account_day_truth(
 ) -> pd.DataFrame:
     """An account's own daily totals. Grain: account × Pacific day, for days from `first` to `last` that have ended at `as_of`.
 
-    Platforms: facebook, instagram. Columns: force_id, account_id, metric_date, account_views (organic), account_views_paid,
-    account_reach_unique, follows (Facebook: the stock; Instagram: new followers), is_filled (False within the platform's lag of
-    48 hours after the day's end: Facebook still answers 0, Instagram nothing).
+    Platforms: facebook, instagram, threads. Columns: force_id, account_id, metric_date, account_views (organic; Threads does not
+    split them), and of the first two account_views_paid, account_reach_unique, follows (Facebook: the stock; Instagram: new
+    followers); is_filled (False within the platform's lag of 48 hours after the day's end: Facebook still answers 0, the others
+    nothing).
     """
     register = read_register(seeds, tuple(forces) if forces is not None else None)
     instant = to_instant(as_of)
-    totals = {"facebook": _facebook_days, "instagram": _instagram_days}[platform](seed, register, instant)
+    totals = {"facebook": _facebook_days, "instagram": _instagram_days, "threads": _threads_days}[platform](seed, register, instant)
     rows = []
     for account in register.accounts.get(platform, {}).values():
         for offset in range((last - first).days + 1):
@@ -78,6 +80,11 @@ def _instagram_days(seed: int, register: Register, instant: int) -> DayTotals:
         }
 
     return totals
+
+
+def _threads_days(seed: int, register: Register, instant: int) -> DayTotals:
+    world = ThreadsWorld(seed, register)
+    return lambda account, day: {"account_views": world.day(account, day).views}
 
 
 def wikimedia_truth(seed: int, articles: Iterable[str], first: date, last: date) -> pd.DataFrame:

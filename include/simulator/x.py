@@ -11,6 +11,7 @@ from typing import Any
 
 from include.simulator.clock import Clock
 from include.simulator.contacts_world import Message
+from include.simulator.defects import removed_ids
 from include.simulator.register import Account
 from include.simulator.service import Answer, Question, RateWindows, Service, html_page
 from include.simulator.timeline import fraction
@@ -272,8 +273,9 @@ class XTimelines(Service):
         since, until = _id(query, "since_id", 0), _id(query, "until_id", 2**63)
         shown: list[XPost] = []
         has_more, place = False, 0
+        removed = removed_ids(self.book, self.world, account, self.clock.today)
         for post in self.world.posts_backwards(account, start, last):
-            if kinds.get(post.kind) in excluded or not since < int(post.post_id) < until:
+            if post.post_id in removed or kinds.get(post.kind) in excluded or not since < int(post.post_id) < until:
                 continue
             place += 1
             if place > deepest:

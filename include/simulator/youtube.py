@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from include.simulator.clock import Clock
-from include.simulator.defects import Defect, removed_post
+from include.simulator.defects import Defect, removed_ids
 from include.simulator.register import Account
 from include.simulator.service import Answer, Question, Service, html_page
 from include.simulator.times import from_instant, london_midnight, pacific_date
@@ -229,8 +229,7 @@ class YouTubeData(Service):
         return None if post_id in self._removed(force_id, owner) else video
 
     def _removed(self, force_id: str, account: Account) -> set[str]:
-        due = self.book.all("removed_post", force_id, self.clock.today) if account.force_id == force_id else []
-        return {video.post_id for defect in due if (video := removed_post(self.world, account, defect)) is not None}
+        return removed_ids(self.book, self.world, account, self.clock.today) if account.force_id == force_id else set()
 
     def _planted(self, force_id: str, account: Account) -> list[Video]:
         found = []

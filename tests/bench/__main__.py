@@ -84,7 +84,7 @@ def report(found: list[Comparison]) -> str:
         "|---|---|---|---|---|",
     ]
     lines += [f"| {each.name} | {each.ratio:.2f} | {each.aim:g} | {'yes' if each.is_met else 'no'} | {each.of} |" for each in found]
-    for each in found:
+    for each in (one for one in found if one.figures):
         lines += ["", f"## {each.name}", "", *(f"- {figure}" for figure in each.figures)]
     return "\n".join(lines) + "\n"
 

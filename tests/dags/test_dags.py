@@ -14,14 +14,20 @@ from tests.dags.conftest import dag_files
 
 DAG_IDS = {
     "build_warehouse",
+    "discover_accounts",
     "ingest_bluesky",
     "ingest_facebook",
     "ingest_instagram",
+    "ingest_linkedin",
+    "ingest_nextdoor",
     "ingest_mastodon",
     "ingest_signals_fediverse",
     "ingest_signals_mastodon",
     "ingest_signals_wikimedia",
     "ingest_survey",
+    "ingest_threads",
+    "ingest_tiktok",
+    "ingest_whatsapp",
     "ingest_x",
     "ingest_youtube",
     "reprocess",
@@ -148,6 +154,7 @@ def test_dag_files_wire_and_never_work(path: Path) -> None:
 def test_there_are_dag_files() -> None:
     assert [path.name for path in dag_files()] == [
         "build_warehouse.py",
+        "discover_accounts.py",
         "ingest_files.py",
         "ingest_platforms.py",
         "ingest_signals.py",

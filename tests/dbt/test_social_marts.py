@@ -18,7 +18,7 @@ def test_every_force_month_and_metric_has_a_row_for_the_platform_and_for_all(aut
         "select platform, count(*), count(distinct force_id), count(distinct month), count(distinct metric) "
         "from marts.hmicfrs_metrics group by platform order by platform"
     )
-    assert found == [(platform, 43 * 3 * 7, 43, 3, 7) for platform in sorted(("all", *registry.current().platforms))]
+    assert found == [(platform, 43 * 3 * 15, 43, 3, 15) for platform in sorted(("all", *registry.current().platforms))]
     assert autumn_marts.rows("select count(*) from marts.dim_force") == [(43,)]
 
 
@@ -196,7 +196,7 @@ def test_daily_sums_over_posts_stand_on_londons_date_and_add_up_to_the_month(aut
 def test_the_ledger_knows_every_hole_and_what_closed_it(autumn_marts: Marts) -> None:
     ledger = autumn_marts.rows(
         "select account_id, run_date, subject, object_id, metric, cause, is_open, closed_at from marts.gap_ledger "
-        f"where account_id <> '{HAMPSHIRE}' order by all"
+        f"where account_id <> '{HAMPSHIRE}' and platform = 'facebook' order by all"
     )
     closed_at = datetime(2026, 10, 26, 22, tzinfo=UTC)
     assert ledger == sorted(
@@ -209,6 +209,7 @@ def test_the_ledger_knows_every_hole_and_what_closed_it(autumn_marts: Marts) -> 
             (GWENT, date(2026, 9, 21), "followers_count", None, "followers_end", "throttled", True, None),
             (GWENT, date(2026, 10, 5), "followers_count", None, "followers_end", "not_collected", True, None),
             (GWENT, date(2026, 10, 12), "post_media_view", "g-summer-midnight", "views", "too_few_viewers", True, None),
+            (GWENT, date(2026, 10, 12), "posts", "g-missed", None, "post_removed", True, None),
             (GWENT, date(2026, 10, 19), "followers_count", None, "followers_end", "not_reported", True, None),
         ],
         key=lambda row: row[:3],

@@ -11,7 +11,7 @@ from tests.dbt.world import run_dbt
 FOLDERS = ("staging/social", "intermediate/social", "marts/social", "marts/operations")
 
 NOTHING_TO_COMPUTE = {
-    "stg_plan", "stg_conservation",  # filtered and without repeats; their grain is tested
+    "stg_plan", "stg_conservation", "stg_proposals",  # filtered and without repeats; their grain is tested
     "int_object_sightings",  # two kinds of records under common names
     "int_metric_inputs",  # the definitions as rows
     "fct_response",  # the columns of int_responses

@@ -419,3 +419,16 @@ def test_every_word_that_is_landed_is_named() -> None:
     page = landed("posts", body)
     assert not [word for word in (CITIZEN, "Jane") if word in page.body]
     assert json.loads(page.body)["feed"][0]["post"].keys() == {"uri", "indexedAt", "record", *POST_COUNTS}
+
+
+def test_a_post_of_another_account_lands_that_it_came_and_nothing_of_whom() -> None:
+    items, _ = fetch(Api([of_a_citizen(), item()]))
+    page = next(each for each in items if isinstance(each, Page) and each.endpoint == "posts")
+    assert not [word for word in (CITIZEN, "Jane", "9999999") if word in page.body]
+    parsed = parse(page, BLUESKY)
+    assert [row["account_id"] for row in rows_of(parsed, "post")] == [None, DID], "the gate names it as of no known account"
+    assert all(CITIZEN not in str(gap) for gap in parsed if isinstance(gap, Gap))
+    items, _ = fetch(Api(profile={**PROFILE, **STRANGER}))
+    page = next(each for each in items if isinstance(each, Page) and each.endpoint == "account")
+    assert page.body == '{"did":"***"}'
+    assert "other_account" in rows_of(parse(page, BLUESKY), "account")[0]["_defect"]

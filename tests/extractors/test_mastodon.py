@@ -295,6 +295,15 @@ def test_handles_in_own_words_are_not_landed() -> None:
     assert rows_of(parse(page, MASTODON), "post")[0]["text"] == "Thank you @… and all of #Gwent"
 
 
+@pytest.mark.parametrize("tag", ["p", "span"])
+def test_the_address_of_a_quoted_post_is_not_landed(tag: str) -> None:
+    link = "https://citizens.example/@janedoe/1"
+    quoted = f'<{tag} class="quote-inline">RE: <a href="{link}">{link}</a></{tag}>'
+    page = landed("posts", [status(content=f"<p>Thank you</p>{quoted}<p>All safe</p>")])
+    assert not [word for word in OTHERS if word in page.body]
+    assert rows_of(parse(page, MASTODON), "post")[0]["text"] == "Thank you\n\nAll safe"
+
+
 def test_media_and_their_descriptions_are_counted_and_not_landed() -> None:
     media = [{"id": "1", "type": "image", "description": "Jane at a desk"}, {"id": "2", "type": "image", "description": None}]
     page = landed("posts", [status(media_attachments=media)])
@@ -337,3 +346,16 @@ def test_an_item_that_is_no_status_is_named_and_breaks_nothing(found: Any) -> No
 
 def test_an_empty_list_is_no_gap() -> None:
     assert posts_of(subjects=SUBJECTS) == []
+
+
+def test_a_status_of_another_account_lands_that_it_came_and_nothing_of_whom() -> None:
+    items, _ = fetch(Api([status(113000000000000001, account=CITIZEN, content="<p>Jane Doe's words</p>"), status()]))
+    page = next(each for each in items if isinstance(each, Page) and each.endpoint == "posts")
+    assert not [word for word in OTHERS if word in page.body]
+    first, second = rows_of(parse(page, MASTODON), "post")
+    assert "other_account" in first["_defect"]
+    assert "_defect" not in second
+    items, _ = fetch(Api(lookup={**LOOKED_UP, **CITIZEN}))
+    page = next(each for each in items if isinstance(each, Page) and each.endpoint == "account")
+    assert page.body == '{"id":"***"}'
+    assert "other_account" in rows_of(parse(page, MASTODON), "account")[0]["_defect"]

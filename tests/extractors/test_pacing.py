@@ -84,6 +84,13 @@ def test_meta_announces_shares_and_the_minutes_until_it_answers_again() -> None:
     assert list(meta_windows("instagram")(answer(**{"x-business-use-case-usage": business}))) == []
 
 
+def test_a_share_may_be_text_and_a_number_without_end_is_none() -> None:
+    said = '{"1":[{"type":null,"call_count":"97","total_time":1%s,"estimated_time_to_regain_access":"5"}]}' % ("0" * 400)
+    assert list(meta_windows("pages")(answer(**{"x-business-use-case-usage": said}))) == [
+        Window("pages of 1", 100, 0, NOW + timedelta(minutes=5))
+    ]
+
+
 @pytest.mark.parametrize("said", ["", "null", "[]", '{"1":3}', '{"1":[null]}', '{"1":[{"type":"pages"}]}', "{", "[" * 20_000])
 def test_odd_usage_announces_nothing(said: str) -> None:
     assert list(meta_windows("pages")(answer(**{"x-business-use-case-usage": said, "x-app-usage": said}))) == []

@@ -244,7 +244,9 @@ def test_reposts_replies_and_quotes(reference: str | None, kind: str, has_text: 
 
 def test_words_of_others_are_never_landed() -> None:
     reference = {"type": "replied_to", "id": "77771", "author": {"id": "77772"}}
-    reply = post_item(text="@jane_planted call us", in_reply_to_user_id="7777", referenced_tweets=[reference, "77773"])
+    reply = post_item(
+        text="@jane_planted call us", in_reply_to_user_id="7777", conversation_id="77774", referenced_tweets=[reference, "77773"]
+    )
     odd = post_item(referenced_posts={"id": "77774"})
     error = {
         **NOT_FOUND,

@@ -361,3 +361,24 @@ def test_a_snapshot_that_cannot_be_had_costs_no_video() -> None:
     assert [subject for subject, *_ in gaps_of(items)] == [*OF_CHANNELS, "commentCount"]
     assert server.asked[-2].query["playlistId"] == UPLOADS
     assert json.loads(next(page.body for page in items if isinstance(page, Page) and page.endpoint == "videos"))["items"]
+
+
+def test_a_channel_without_a_video_has_truly_none_and_is_asked_for_no_list() -> None:
+    """YouTube answers 404 for the list of a channel that never uploaded."""
+    statistics = {"viewCount": "0", "subscriberCount": "5", "hiddenSubscriberCount": False, "videoCount": "0"}
+    body = {**CHANNELS, "items": [{**CHANNELS["items"][0], "statistics": statistics}]}  # type: ignore[index,dict-item]
+    items, server, _ = fetch(Api(channels=lambda _: body, playlistItems=lambda _: refusal(404, "playlistNotFound")))
+    (page,) = items
+    assert isinstance(page, Page)
+    assert page.context["subjects"].split(",")[-1] == "posts"
+    assert gaps_of(parse(page, YOUTUBE)) == []
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("endpoint", ["playlistItems", "videos"])
+def test_an_answer_without_its_list_is_a_gap_unless_it_says_that_there_is_nothing(endpoint: str) -> None:
+    whole = {"kind": "youtube#x", "pageInfo": {"totalResults": 7, "resultsPerPage": 50}}
+    assert gaps_of(parse(landed(endpoint, whole, OF_VIDEOS, ids=VIDEO), YOUTUBE)) == [("posts", "not_reported", None)]
+    nothing = {**whole, "pageInfo": {"totalResults": 0}}
+    removed = [(name, "post_removed", VIDEO) for name in OF_VIDEOS] if endpoint == "videos" else []
+    assert gaps_of(parse(landed(endpoint, nothing, OF_VIDEOS, ids=VIDEO), YOUTUBE)) == removed

@@ -22,8 +22,9 @@ from extractors.facebook import FacebookPages
 from extractors.http import Received
 from extractors.pacing import Limits, Quota, rate_limit_windows
 from extractors.x import XPosts
-from include import budgets
-from include.budgets import LedgerPacer, reopen, used_lines
+from include import budget_ledger, budgets
+from include.budget_ledger import reopen, used_lines
+from include.budgets import LedgerPacer
 from include.settings import Home
 
 RUN_DATE = date(2026, 11, 2)
@@ -201,7 +202,7 @@ def test_money_is_counted_once_a_day_for_each_resource_and_ends_the_run(pacer: C
     call(one, "tweets", received(body=posts))
     call(other, "tweets", received(body=posts))  # the same posts on the same day
     assert "budget x credits 2026-11: 0.05 of 0.55 US dollars" in used_lines(home)
-    assert "budget x posts 2026-11: 10 of 3e+06 posts" in used_lines(home)
+    assert "budget x posts 2026-11: 10 of 3,000,000 posts" in used_lines(home)
     call(one, "tweets", received(body={"data": [{"id": "999111"}]}))
     with pytest.raises(CreditsDepleted, match="wait for the next month, or raise what is allowed"):
         one.before("tweets")  # might cost half a dollar
@@ -315,10 +316,10 @@ def test_a_reset_in_years_shuts_a_window_for_a_day(pacer: Callable[..., LedgerPa
 
 
 def test_a_ledger_that_another_process_is_just_making_is_waited_for(home: Home) -> None:
-    path = budgets.ledger_path(home)
+    path = budget_ledger.ledger_path(home)
     path.parent.mkdir(parents=True)
     maker = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     maker.execute("begin immediate")
     threading.Timer(0.2, lambda: maker.execute("commit")).start()
-    budgets.open_ledger(home).close()
+    budget_ledger.open_ledger(home).close()
     maker.close()

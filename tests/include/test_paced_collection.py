@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
@@ -14,7 +15,7 @@ import extractors
 from extractors.base import Access, ApiSource, Order, Secret
 from extractors.http import HttpClient
 from include import registry
-from include.budgets import used_lines
+from include.budget_ledger import used_lines
 from include.collect import collect_force
 from include.settings import Home, run_instant
 from include.simulator.defects import Defect
@@ -25,15 +26,18 @@ FORCES = ("gwent", "kent", "essex", "dorset", "surrey", "cumbria")
 
 
 class Advancing:
-    """A sleep that lets the simulator's clock go on, and no real time."""
+    """A sleep that lets the simulator's clock go on, and no real time. What passes of that between two calls, which is more on a
+    slow machine, the pacer counts: the simulator's clock is to have it as well."""
 
     def __init__(self, simulator: SimulatorProcess) -> None:
         self.simulator, self.now, self.lock = simulator, run_instant(RUN_DATE), threading.Lock()
+        self.slept, self.began = 0, time.monotonic()
         simulator.set_clock(self.now)
 
     def __call__(self, seconds: float) -> None:
         with self.lock:
-            self.now += timedelta(seconds=int(seconds) + 1)
+            self.slept += int(seconds) + 1
+            self.now = run_instant(RUN_DATE) + timedelta(seconds=self.slept + int(time.monotonic() - self.began) + 1)
             self.simulator.set_clock(self.now)
 
     @property

@@ -61,6 +61,9 @@ def test_age_bands_sum_to_the_residents_of_each_force() -> None:
 def test_every_force_has_an_open_account_on_each_platform() -> None:
     loaded = registry.load()
     for platform in loaded.platforms:
+        if loaded.is_uploaded(platform):
+            assert loaded.forces_with_accounts(platform, date(2026, 11, 2)), platform
+            continue
         assert loaded.forces_with_accounts(platform, date(2026, 11, 2)) == tuple(sorted(loaded.force_ids))
 
 
@@ -78,8 +81,17 @@ def test_a_merged_account_is_open_until_its_last_day() -> None:
 def test_how_far_lists_and_daily_totals_reach_is_what_the_extractor_asks() -> None:
     windows = {row["platform"]: (row["list_window_days"], row["day_window_days"]) for row in registry.load().tables["platforms"]}
     meta = (str(POST_WINDOW_DAYS), str(INSIGHT_DAYS))
+    windows = {platform: days for platform, days in windows.items() if not registry.load().is_uploaded(platform)}
     public = (str(POST_WINDOW_DAYS), "")
-    assert windows == {"facebook": meta, "instagram": meta, "x": public, "bluesky": public, "mastodon": public, "youtube": public}
+    assert windows == {
+        "facebook": meta,
+        "instagram": meta,
+        "x": public,
+        "bluesky": public,
+        "mastodon": public,
+        "youtube": public,
+        "threads": meta,
+    }
 
 
 @pytest.mark.parametrize("collected_by", ["fax", ""])

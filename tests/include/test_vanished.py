@@ -9,10 +9,15 @@ from typing import Any
 
 import pytest
 
+from extractors.base import Access, Secret
 from include import accepted, vanished
+from include.collect import collect_force, plan
 from include.records import to_table
-from include.run_report import GapCount, RunNotClean, RunReport, require_clean
-from include.settings import Home
+from include.run_report import GapCount, RunNotClean, RunReport, main_causes, require_clean
+from include.settings import Home, run_instant
+from include.simulator.defects import Defect
+from include.simulator.process import SimulatorProcess
+from include.validation import validate_run
 from tests.record_folders import RUN_DATE, good_row
 
 LAST_WEEK = RUN_DATE - timedelta(days=7)
@@ -81,6 +86,13 @@ def test_what_is_no_loss_of_the_platform_is_not_called_one(
     assert vanished.fields("facebook", RUN_DATE, home, causes) == {}
 
 
+def test_one_force_that_was_refused_hides_no_loss_of_all() -> None:
+    causes = [("gwent", "not_reported"), ("kent", "not_reported"), ("surrey", "permission")]
+    assert main_causes(GapCount(force, "fan_count", cause, 1, None) for force, cause in causes) == {"fan_count": "not_reported"}
+    causes += [("essex", "permission"), ("dorset", "permission")]
+    assert main_causes(GapCount(force, "fan_count", cause, 40, None) for force, cause in causes) == {"fan_count": "permission"}
+
+
 def test_the_run_is_red_by_the_vanished_name() -> None:
     report = RunReport("facebook", RUN_DATE, vanished_fields={"facebook account fan_count": "reported for 43 accounts before"})
     with pytest.raises(RunNotClean, match="vanished field facebook account fan_count"):
@@ -96,3 +108,23 @@ def test_a_retired_name_is_said_once_for_all_forces_and_does_not_turn_the_run_re
     require_clean(report)
     said = [line for line in report.summary_lines() if "page_follows" in line]
     assert said == ["  retired field page_follows: refused for 3 forces: (#100) no such metric"]
+
+
+def test_followers_that_a_platform_no_longer_tells_are_noticed_on_the_day(home: Home) -> None:
+    """The simulator, the client and the gate: two runs of four forces, the second without any count of followers."""
+    forces = ("dorset", "essex", "gwent", "kent")
+    gone = [Defect("followers_not_reported", force, RUN_DATE, RUN_DATE) for force in forces]
+    with SimulatorProcess(seed=4711, forces=forces, defects=gone) as simulator:
+        tokens = simulator.tokens("facebook")
+        for run_date in (LAST_WEEK, RUN_DATE):
+            simulator.set_clock(run_instant(run_date))
+            plan("facebook", run_date, forces, home)
+            for force in forces:
+                access = Access(simulator.base_url("facebook"), Secret(tokens[force]))
+                collect_force("facebook", force, run_date, home, access, sleep=lambda _: None)
+            report = validate_run("facebook", run_date, home=home)
+            if run_date == LAST_WEEK:
+                require_clean(report)
+    assert list(report.vanished_fields) == ["facebook account fan_count", "facebook account followers_count"]
+    with pytest.raises(RunNotClean, match=r"followers_count .reported for 4 accounts on 2026-10-26, for none of them now"):
+        require_clean(report)

@@ -105,10 +105,11 @@ LACKING = {
     "bluesky": {"shares", "reach_unique", "views"},
     "youtube": {"shares", "reposts", "quotes", "saves", "reach_unique"},
     "mastodon": {"shares", "quotes", "saves", "reach_unique", "views"},
+    "threads": {"saves", "reach_unique"},
 }
 """Numbers that a platform does not have."""
 
-FEWEST_POSTS = {"youtube": 1_000}
+FEWEST_POSTS = {"youtube": 1_000, "threads": 1_000}
 """Seen in fourteen weeks; of the others more than 3,000."""
 
 
@@ -126,12 +127,30 @@ def test_every_post_equals_the_truth(world: WholeWorld, platform: str) -> None:
         assert np.isnan(found).all() == (metric in LACKING[platform]), metric
 
 
+def test_deleted_posts_are_marked(world: WholeWorld, platform: str) -> None:
+    """By the first list that should hold them and does not; their readings stand, and so do the counts of their month."""
+    truth = post_truth(world.seed, world.as_of, world.instants, world.defects, platform=platform).set_index("post_id")["deleted_at"]
+    mart = world.query("select post_id, deleted_at from marts.fct_post where platform = ?", platform).set_index("post_id")
+    expected, found = truth.dropna(), mart["deleted_at"].dropna()
+    assert set(found.index) == set(expected.index), f"world {world.seed}"
+    # one was planted; where posts are rare, the newest of that age may be older than any list
+    assert (platform not in FEWEST_POSTS) <= len(expected) <= 1
+    late = pd.to_datetime(found, utc=True) - expected.reindex(found.index)
+    assert late.between(pd.Timedelta(0), pd.Timedelta(minutes=5)).all(), late
+
+
 def test_what_only_one_platform_does_is_there(world: WholeWorld) -> None:
     """The worlds hold the oddities that the equalities above are about."""
     posts = world.query("select platform, kind, count(*) as n from marts.fct_post group by all").set_index(["platform", "kind"])[
         "n"
     ]
     assert {("x", "repost"), ("x", "reply"), ("x", "original"), ("instagram", "reel")} <= set(posts.index)
+    assert {("youtube", "video"), ("threads", "original"), ("threads", "video"), ("threads", "repost")} <= set(posts.index)
+    rounded = world.query("select value from marts.hmicfrs_metrics where platform = 'youtube' and metric = 'followers_end'")[
+        "value"
+    ]
+    assert (rounded.dropna() >= 1000).sum() > 43
+    assert all(value % 10 ** (len(str(int(value))) - 3) == 0 for value in rounded.dropna() if value >= 1000), "three figures"
     for platform in ("bluesky", "mastodon"):
         assert {(platform, kind) for kind in ("original", "reply", "repost")} <= set(posts.index)
     accepted = world.home.accepted / "post" / "x"
@@ -174,6 +193,21 @@ def test_instagrams_daily_numbers_equal_the_truth(world: WholeWorld) -> None:
         assert len(both) > least, metric
         assert (both["value"] == both[metric]).all(), f"world {world.seed} {metric}"
         assert set(both["status"]) == {"ok"}
+
+
+def test_the_daily_views_of_threads_equal_the_truth(world: WholeWorld) -> None:
+    """And its followers are of the moment of asking, on no day of the platform's."""
+    truth = account_day_truth(world.seed, world.run_dates[0], world.as_of, world.instants[-1], platform="threads")
+    mart = world.query(
+        "select * from marts.fct_metric_daily where platform = 'threads' and value is not null and day_tz <> 'Europe/London'"
+    )
+    assert set(mart["metric"]) == {"account_views_total"}
+    for frame in (truth, mart):
+        frame["metric_date"] = pd.to_datetime(frame["metric_date"])
+    both = mart.merge(truth, on=["account_id", "metric_date"], suffixes=("", "_true"))
+    assert len(both) > 43 * 80
+    assert (both["value"] == both["account_views"]).all(), f"world {world.seed}"
+    assert set(both["status"]) == {"ok"}
 
 
 def test_the_open_signals_equal_the_truth(world: WholeWorld) -> None:
@@ -239,7 +273,9 @@ def test_an_expired_token_is_in_the_ledger_by_its_cause(world: WholeWorld) -> No
 
 def test_no_gap_was_found_that_was_not_planted(world: WholeWorld) -> None:
     causes = world.query("select platform, cause, force_id, count(*) as n from marts.gap_ledger group by all")
-    assert set(zip(causes["platform"], causes["cause"], causes["force_id"], strict=True)) == {
+    found = set(zip(causes["platform"], causes["cause"], causes["force_id"], strict=True))
+    # of a video that is gone YouTube says so, if it lists it before a younger one
+    assert found - {("youtube", "post_removed", "surrey")} == {
         ("facebook", "not_reported", "gwent"),
         ("facebook", "expired_token", "dyfed-powys"),
         ("facebook", "account_closed", "devon-and-cornwall"),
@@ -329,7 +365,7 @@ def test_a_second_run_changes_nothing(world: WholeWorld) -> None:
     with at_home(world.home.path.parent) as home, SimulatorProcess(seed=world.seed, defects=world.defects) as simulator:
         with patch.dict(os.environ, simulated_connections(simulator)):
             collect_day(simulator, world.as_of)
-            collect_files(home, world.as_of, world.seed)
+            collect_files(home, world.run_dates, world.seed)
             collect_open_signals(world.as_of)
         build(world.as_of)
         publish(world.as_of)

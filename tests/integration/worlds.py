@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -24,7 +24,7 @@ from extractors.base import ApiSource, FileSource, SignalSource, SourceError
 from include.collect import collect_force, collect_signals, plan
 from include.inbox import collect_dropped, collect_shipped
 from include.publish import publish
-from include.run import drop_survey_export, simulated_connections
+from include.run import drop_survey_export, drop_uploads, simulated_connections
 from include.settings import Home, run_instant
 from include.simulator.defects import Defect
 from include.simulator.process import SimulatorProcess
@@ -90,9 +90,11 @@ def collect_day(
     return reports
 
 
-def collect_files(home: Home, as_of: date, seed: int) -> list[RunReport]:
-    """The survey export and the shipped series."""
-    reports = []
+def collect_files(home: Home, run_dates: Sequence[date], seed: int, forces: Iterable[str] | None = None) -> list[RunReport]:
+    """The survey export, what people upload, and the shipped series."""
+    reports, as_of = [], run_dates[-1]
+    for path in drop_uploads(home, run_dates, seed, forces):
+        collect_dropped(path.parent.name, path.name, as_of)
     exported = drop_survey_export(home, as_of, seed)
     if exported is not None and exported.exists():
         collect_dropped("survey", exported.name, as_of)
@@ -131,7 +133,7 @@ def run_world(
     ):
         reports = [report for day in days for report in collect_day(simulator, day, forces, platforms)]
         if with_files:
-            reports += collect_files(home, as_of, seed) + collect_open_signals(as_of)
+            reports += collect_files(home, days, seed, forces) + collect_open_signals(as_of)
         build(as_of)
         if with_publication:
             publish(as_of)

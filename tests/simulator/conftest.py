@@ -92,6 +92,11 @@ def youtube(simulator: SimulatorProcess) -> Asking:
     return fresh(simulator, "youtube")
 
 
+@pytest.fixture
+def threads(simulator: SimulatorProcess) -> Asking:
+    return fresh(simulator, "threads")
+
+
 def fresh(simulator: SimulatorProcess, platform: str) -> Asking:
     """The simulator as it was at its start."""
     simulator.set_clock(START)

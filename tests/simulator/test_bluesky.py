@@ -166,6 +166,10 @@ def test_defects_in_what_is_answered(bluesky: Asking) -> None:
     assert "loudCount" in feed(bluesky, GWENT)["feed"][0]["post"]
     plant(bluesky, "unknown_account_post")
     assert feed(bluesky, GWENT)["feed"][0]["post"]["uri"].startswith("at://did:plc:citizen")
+    bluesky.simulator.plant([])
+    before = [item["post"]["uri"] for item in feed(bluesky, GWENT)["feed"]]
+    plant(bluesky, "removed_post")
+    assert len(set(before) - {item["post"]["uri"] for item in feed(bluesky, GWENT)["feed"]}) == 1
     plant(bluesky, "duplicate_page")
     first = feed(bluesky, GWENT, limit=10)
     assert feed(bluesky, GWENT, limit=10, cursor=first["cursor"])["feed"] == first["feed"]

@@ -9,9 +9,21 @@ from typing import Any
 import pytest
 import requests
 
-from include.simulator.defects import DEFAULT_DEFECTS, KIND_PLATFORMS, KINDS, Defect, losses
+from include.simulator.defects import (
+    DEFAULT_DEFECTS,
+    KIND_PLATFORMS,
+    KINDS,
+    SOCIAL,
+    Defect,
+    DefectBook,
+    losses,
+    removed_ids,
+    removed_post,
+)
 from include.simulator.process import SimulatorFailed
-from tests.simulator.conftest import GWENT, Asking
+from include.simulator.readings import PLATFORMS
+from include.simulator.register import read_register
+from tests.simulator.conftest import GWENT, SEED, Asking
 
 TODAY = date(2026, 11, 2)
 LIST_FIELDS = "id,created_time,shares,reactions.limit(0).summary(true),comments.limit(0).summary(true).filter(stream)"
@@ -247,3 +259,17 @@ def test_losses_name_what_no_retry_brings() -> None:
     assert lost("insights_permission_lost") == (False, False, True, True)
     assert lost("truncated_page", endpoint="snapshot") == lost("text_number") == (True, False, False, False)
     assert losses([Defect("token_expired", "kent", TODAY, TODAY)], "gwent", TODAY).posts is False
+
+
+def test_a_removed_post_is_the_same_for_all_that_ask_and_back_after_its_last_date() -> None:
+    register = read_register(only_forces=("gwent",))
+    for platform in SOCIAL:
+        world = PLATFORMS[platform].world(SEED, register)
+        account = next(iter(world.accounts.values()))
+        defect = Defect("removed_post", "gwent", TODAY, TODAY, {"age_days": 16}, platform)
+        post = removed_post(world, account, defect)
+        assert post is not None
+        assert post.is_original
+        book = DefectBook([defect])
+        assert removed_ids(book, world, account, TODAY) == {post.post_id}
+        assert removed_ids(book, world, account, TODAY + timedelta(days=1)) == set()

@@ -137,6 +137,15 @@ def test_defects(mastodon: Asking) -> None:
     assert "html" in ask(mastodon, STATUSES).headers["content-type"]
 
 
+def test_a_removed_post_is_in_no_list_and_not_found(mastodon: Asking) -> None:
+    before = {one["id"] for one in statuses(mastodon)}
+    plant(mastodon, "removed_post")
+    (gone,) = before - {one["id"] for one in statuses(mastodon)}
+    assert ask(mastodon, f"api/v1/statuses/{gone}").status_code == 404
+    mastodon.simulator.plant([])
+    assert ask(mastodon, f"api/v1/statuses/{gone}").status_code == 200
+
+
 def test_a_post_is_found_by_id_and_server() -> None:
     world = MastodonWorld(SEED, REGISTER)
     for post in world.week(ACCOUNT, date(2026, 10, 26)):

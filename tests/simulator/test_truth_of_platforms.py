@@ -1,4 +1,4 @@
-"""The truth of Instagram, X and YouTube, counted again through the HTTP API, as test_truth.py does for Facebook."""
+"""The truth of the platforms beside Facebook, counted again through the HTTP API, as test_truth.py does for Facebook."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from include.simulator.truth import (
     instagram_truth,
     mastodon_accounts_truth,
     post_truth,
+    threads_truth,
     x_truth,
     youtube_truth,
 )
@@ -69,6 +70,16 @@ YOUTUBE_DEFECTS = [
     Defect("followers_not_reported", "devon-and-cornwall", date(2026, 8, 1), date(2026, 8, 31), platform="youtube"),
     Defect("duplicate_page", "gwent", date(2026, 9, 21), AS_OF, platform="youtube"),
     Defect("server_error", "gwent", date(2026, 8, 17), date(2026, 8, 17), {"count": None, "endpoint": "post_insights"}, "youtube"),
+]
+THREADS_DEFECTS = [
+    Defect("insights_permission_lost", "gwent", date(2026, 10, 5), date(2026, 10, 12), platform="threads"),
+    Defect("metric_retired", "devon-and-cornwall", date(2026, 8, 31), date(2026, 9, 6), {"metric": "quotes"}, "threads"),
+    Defect("metric_retired", "dyfed-powys", date(2026, 10, 19), date(2026, 10, 31), {"metric": "followers_count"}, "threads"),
+    Defect("token_expired", "dyfed-powys", date(2026, 9, 7), date(2026, 9, 7), platform="threads"),
+    Defect("text_number", "gwent", date(2026, 8, 31), date(2026, 9, 28), {"field": "likes"}, "threads"),
+    Defect("followers_not_reported", "devon-and-cornwall", date(2026, 9, 1), date(2026, 9, 30), platform="threads"),
+    Defect("server_error", "gwent", date(2026, 8, 17), date(2026, 8, 17), {"count": None, "endpoint": "snapshot"}, "threads"),
+    Defect("duplicate_page", "gwent", date(2026, 9, 21), AS_OF, platform="threads"),
 ]
 
 
@@ -208,6 +219,29 @@ def run_youtube(asking: Asking, row: dict[str, str], now: datetime, seen: Seen) 
         note(seen, item["id"], now, counts["viewCount"], [counts.get("likeCount"), counts.get("commentCount")])
 
 
+def run_threads(asking: Asking, row: dict[str, str], now: datetime, seen: Seen) -> None:
+    account = row["account_id"]
+    for entry in good(asking, f"{account}/threads_insights", row, "v1.0", metric="followers_count").get("data", []):
+        seen.followers[account].append((now, entry["total_value"]["value"]))
+    midnight = now.replace(hour=0) + timedelta(days=1)
+    window = {"since": int((midnight - timedelta(days=30)).timestamp()), "until": int(midnight.timestamp())}
+    body = good(asking, f"{account}/threads", row, "v1.0", fields="id,timestamp,media_type", limit=5, **window)
+    found: dict[str, dict[str, Any]] = {}
+    while body:
+        found |= {item["id"]: item for item in body["data"]}
+        body = asking.follow(body["paging"]["next"]) if "next" in body.get("paging", {}) else None
+    for one, item in found.items():
+        published, is_original = datetime.fromisoformat(item["timestamp"]), item["media_type"] != "REPOST_FACADE"
+        seen.posts[one] = {"force": row["force_id"], "page": account, "published": published, "is_original": is_original}
+        counts: dict[str, int | None] = {}
+        for name in ("views", "likes", "replies", "reposts", "quotes", "shares"):
+            for entry in good(asking, f"{one}/insights", row, "v1.0", metric=name).get("data", []):
+                value = entry["values"][0]["value"]
+                counts[name] = value if isinstance(value, int) else None
+        parts = [counts.get(name) for name in ("likes", "replies", "reposts", "quotes", "shares")]
+        note(seen, one, now, counts.get("views"), parts)
+
+
 def note(seen: Seen, one: str, now: datetime, views: int | None, parts: list[int | None]) -> None:
     if views is not None:
         seen.numbers[one, "views"].append((now, views))
@@ -255,6 +289,7 @@ RUNS = {
     "bluesky": run_bluesky,
     "mastodon": run_mastodon,
     "youtube": run_youtube,
+    "threads": run_threads,
 }
 TRUTHS: dict[str, Callable[..., pd.DataFrame]] = {
     "instagram": instagram_truth,
@@ -262,6 +297,7 @@ TRUTHS: dict[str, Callable[..., pd.DataFrame]] = {
     "bluesky": bluesky_truth,
     "mastodon": mastodon_accounts_truth,
     "youtube": youtube_truth,
+    "threads": threads_truth,
 }
 
 
@@ -278,6 +314,8 @@ TRUTHS: dict[str, Callable[..., pd.DataFrame]] = {
         pytest.param("mastodon", MASTODON_DEFECTS, id="mastodon with defects"),
         pytest.param("youtube", [], id="youtube"),
         pytest.param("youtube", YOUTUBE_DEFECTS, id="youtube with defects"),
+        pytest.param("threads", [], id="threads"),
+        pytest.param("threads", THREADS_DEFECTS, id="threads with defects"),
     ],
 )
 def test_truth_equals_a_recount_through_the_api(platform: str, defects: list[Defect]) -> None:

@@ -4,6 +4,7 @@ with platforms as (
     select
         platforms.platform,
         platforms.list_window_days,
+        platforms.collected_by,
         least(
             cast(date_trunc('month', min(plan.run_date)) as date),
             min(
@@ -15,7 +16,7 @@ with platforms as (
         ) as first_day
     from {{ ref('platforms') }} as platforms
     cross join {{ ref('stg_plan') }} as plan
-    group by platforms.platform, platforms.list_window_days
+    group by platforms.platform, platforms.list_window_days, platforms.collected_by
 
 ),
 
@@ -26,6 +27,7 @@ days as (
         accounts.account_id,
         accounts.force_id,
         platforms.list_window_days,
+        platforms.collected_by,
         {{ days_between(
             'greatest(accounts.valid_from, platforms.first_day)', 'least(' ~ or_forever('accounts.valid_to') ~ ', ' ~ as_of_date() ~ ')'
         ) }} as day
@@ -120,7 +122,9 @@ select
     -- seen; lost where a run should have seen it or none will; else still to come
     case
         when listed.is_seen then 'seen'
-        when planned.last_run_date is not null or ends.ended_on is not null then 'lost'
+        when planned.last_run_date is not null then 'lost'
+        -- nobody asks an account that is no more; what it had up to then can still be uploaded
+        when ends.ended_on is not null and bounded.collected_by <> 'upload' then 'lost'
         when bounded.day_starts_at < {{ list_starts_at(plus_days(as_of_date(), 1), 'bounded.list_window_days') }} then 'lost'
         else 'pending'
     end as state

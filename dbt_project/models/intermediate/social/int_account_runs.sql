@@ -34,6 +34,21 @@ missing_snapshots as (
 )
 
 select
+    platform,
+    account_id,
+    run_date,
+    -- the source of an upload goes by its platform's name
+    platform as source,
+    force_id,
+    has_posts_list,
+    has_snapshots,
+    is_collected,
+    is_simulated
+from {{ ref('int_upload_months') }}
+
+union all
+
+select
     planned.platform,
     planned.account_id,
     planned.run_date,

@@ -52,7 +52,41 @@ gaps as (
     select * from {{ ref('int_gaps') }}
     where object_id is null
 
+),
+
+-- of what people upload, a count some time in the month
+not_uploaded as (
+
+    select
+        months.*,
+        expected_fields.metric,
+        expected_fields.metric_version,
+        expected_fields.source_field
+    from {{ ref('int_upload_months') }} as months
+    inner join expected_fields
+        on
+            months.platform = expected_fields.platform
+            and months.run_date between expected_fields.valid_from and {{ or_forever('expected_fields.valid_to') }}
+    where not months.has_snapshots and expected_fields.metric = 'followers_end'
+
 )
+
+select
+    platform,
+    account_id,
+    force_id,
+    metric,
+    metric_version,
+    run_date as metric_date,
+    source_field,
+    platform as source,
+    {{ run_instant('run_date') }} as planned_at,
+    'not_uploaded' as gap_cause,
+    true as is_in_ledger,
+    is_simulated
+from not_uploaded
+
+union all
 
 select
     missing.platform,

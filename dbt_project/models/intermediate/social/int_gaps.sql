@@ -56,7 +56,15 @@ closed_by_attempt as (
 
 ),
 
--- an open series is asked for all that it still has each time: any later run that had it closes its hole
+uploaded as (
+
+    select platform from {{ ref('platforms') }}
+    where collected_by = 'upload'
+
+),
+
+-- an open series is asked for all that it still has each time, and an upload mends what an earlier one lacked: any later run that
+-- had it closes its hole
 closed_by_later_run as (
 
     select
@@ -67,11 +75,14 @@ closed_by_later_run as (
         on
             holes.source = attempts.source
             and holes.subject = attempts.subject
+            and coalesce(holes.account_id, '') = coalesce(attempts.account_id, '')
+            and (attempts.object_id is null or holes.object_id = attempts.object_id)
             and holes.run_date < attempts.run_date
             and holes.last_seen_at < attempts.seen_at
+    left join uploaded on holes.platform = uploaded.platform
     where
         attempts.is_collected
-        and holes.account_id is null
+        and (holes.account_id is null or uploaded.platform is not null)
 
 ),
 

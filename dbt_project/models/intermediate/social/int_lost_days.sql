@@ -3,7 +3,8 @@ with days as (
 
     select
         days.*,
-        platforms.list_window_days
+        platforms.list_window_days,
+        platforms.collected_by
     from {{ ref('int_account_list_days') }} as days
     inner join {{ ref('platforms') }} as platforms on days.platform = platforms.platform
     where days.state = 'lost'
@@ -44,6 +45,7 @@ select
     days.day,
     case
         when failed.gap_cause is not null then failed.gap_cause
+        when days.collected_by = 'upload' then 'not_uploaded'
         when ends.ended_on is not null then 'account_closed'
         else 'not_collected'
     end as gap_cause

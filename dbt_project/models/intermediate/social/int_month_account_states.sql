@@ -83,20 +83,26 @@ select
     in_month.account_id,
     in_month.force_id,
     in_month.month,
+    platforms.collected_by = 'upload' as is_uploaded,
     in_month.is_open_at_end,
     in_month.is_simulated,
     followers.followers,
-    case when followers.followers is null then coalesce(follower_gaps.gap_cause, 'not_collected') end as followers_gap_cause,
+    case when followers.followers is null then coalesce(
+        follower_gaps.gap_cause,
+        case when platforms.collected_by = 'upload' then 'not_yet_counted' else 'not_collected' end
+    ) end as followers_gap_cause,
     list_days.expected_days,
     list_days.seen_days,
-    -- nothing of the month seen; a part of it lost; all so far, with more to come; or all of it
+    -- nothing of the month seen, and its upload is not due; nothing seen; a part of it lost; all so far, with more to come; or all
     case
+        when not list_days.is_touched and platforms.collected_by = 'upload' and list_days.lost_days = 0 then 'awaited'
         when not list_days.is_touched then 'unseen'
         when list_days.lost_days > 0 then 'behind'
         when list_days.pending_days > 0 then 'seen_so_far'
         else 'seen'
     end as posts_list_state
 from in_month
+inner join {{ ref('platforms') }} as platforms on in_month.platform = platforms.platform
 left join list_days
     on
         in_month.platform = list_days.platform

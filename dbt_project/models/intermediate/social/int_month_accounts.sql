@@ -94,6 +94,31 @@ coverage as (
         true as is_applicable
     from runs
 
+),
+
+-- of what people upload, a month of which nothing is due yet has no share
+not_due as (
+
+    select distinct
+        states.platform,
+        states.force_id,
+        states.month,
+        'metric_coverage' as metric,
+        cast(null as double) as numerator,
+        cast(null as double) as denominator,
+        0 as base_n,
+        0 as expected_n,
+        0 as observed_n,
+        0 as missing_n,
+        false as is_applicable
+    from {{ ref('int_month_account_states') }} as states
+    left join runs
+        on
+            states.platform = runs.platform
+            and states.force_id = runs.force_id
+            and states.month = runs.month
+    where states.is_uploaded and runs.month is null
+
 )
 
 select * from followers
@@ -101,3 +126,5 @@ union all
 select * from per_head
 union all
 select * from coverage
+union all
+select * from not_due

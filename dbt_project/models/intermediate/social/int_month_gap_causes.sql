@@ -33,9 +33,9 @@ lost_days as (
         force_id,
         month,
         month as day,
-        'not_collected' as gap_cause
+        case when posts_list_state = 'awaited' then 'not_yet_counted' else 'not_collected' end as gap_cause
     from states
-    where posts_list_state = 'unseen'
+    where posts_list_state in ('unseen', 'awaited')
 
 ),
 
@@ -45,7 +45,7 @@ runs as (
         platform,
         force_id,
         cast(date_trunc('month', run_date) as date) as month
-    from {{ ref('stg_plan') }}
+    from {{ ref('int_account_runs') }}
 
 ),
 
@@ -130,7 +130,7 @@ found as (
             states.platform = runs.platform
             and states.force_id = runs.force_id
             and states.month = runs.month
-    where runs.month is null
+    where runs.month is null and not states.is_uploaded
 
 )
 

@@ -6,7 +6,8 @@ with lists as (
         force_id,
         month,
         count(*) as accounts_n,
-        count(*) filter (where posts_list_state = 'unseen') as unseen_n,
+        count(*) filter (where posts_list_state in ('unseen', 'awaited')) as unseen_n,
+        count(*) filter (where posts_list_state = 'awaited') as awaited_n,
         count(*) filter (where posts_list_state = 'behind') as behind_n,
         count(*) filter (where posts_list_state = 'seen_so_far') as seen_so_far_n,
         cast(sum(expected_days) as bigint) as expected_days,
@@ -54,6 +55,7 @@ combined as (
         frame.additivity = 'additive' as is_sum,
         lists.accounts_n,
         lists.unseen_n,
+        lists.awaited_n,
         lists.behind_n,
         lists.seen_so_far_n,
         lists.expected_days,
@@ -96,8 +98,8 @@ select
     seen_days,
     posts_n as expected_n,
     valued_n as observed_n,
-    missing_n + unseen_n + behind_n as missing_n,
-    provisional_n + seen_so_far_n as provisional_n,
+    missing_n + unseen_n - awaited_n + behind_n as missing_n,
+    provisional_n + seen_so_far_n + awaited_n as provisional_n,
     is_sum or posts_n > 0 or unseen_n > 0 as is_applicable,
     coalesce(is_simulated, false) as is_simulated
 from combined

@@ -81,6 +81,24 @@ found as (
 
     union all
 
+    -- the post was gone before it could be read
+    select
+        lacking.platform,
+        lacking.post_id,
+        lacking.metric,
+        'post_removed' as cause,
+        deletions.deleted_at as last_seen_at,
+        4 as closeness
+    from lacking
+    inner join {{ ref('int_post_deletions') }} as deletions
+        on
+            lacking.platform = deletions.platform
+            and lacking.post_id = deletions.post_id
+            and lacking.span_ends_at >= deletions.deleted_at
+    where lacking.object_type = 'post'
+
+    union all
+
     -- the count of followers at posting: the last day before it that has none
     select
         lacking.platform,

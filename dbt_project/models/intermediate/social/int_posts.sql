@@ -44,7 +44,9 @@ select
     media_with_alt_text,
     objective,
     campaign,
+    deleted_at,
     first_seen_at,
     last_seen_at,
+    run_date as last_seen_run_date,
     is_simulated
 from versions

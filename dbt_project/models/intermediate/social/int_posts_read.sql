@@ -59,12 +59,13 @@ with_followers as (
 )
 
 select
-    {{ all_but('posts', ['is_simulated']) }},
+    {{ all_but('posts', ['is_simulated', 'deleted_at', 'last_seen_run_date']) }},
     {{ all_but('readings', ['platform', 'post_id', 'sum_of_parts', 'latest_sum_of_parts', 'is_simulated']) }},
     -- null as soon as a part is that the platform has: a post with a part missing has no interactions, not fewer
     case when {{ every_part('parts', 'readings', '') }} then readings.sum_of_parts end as interactions,
     case when {{ every_part('parts', 'readings', 'latest_') }} then readings.latest_sum_of_parts end as latest_interactions,
     {{ hours_between('posts.published_at', 'readings.reading_observed_at') }} as reading_age_hours,
+    deletions.deleted_at,
     case
         when readings.has_provisional then 'provisional'
         when readings.reading_observed_at is not null then 'ok'
@@ -83,3 +84,7 @@ left join parts
     on
         posts.platform = parts.platform
         and posts.post_id = parts.post_id
+left join {{ ref('int_post_deletions') }} as deletions
+    on
+        posts.platform = deletions.platform
+        and posts.post_id = deletions.post_id

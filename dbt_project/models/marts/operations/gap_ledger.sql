@@ -15,6 +15,53 @@ with ended_unseen as (
 
 ),
 
+-- posts that were gone before their reading, where the platform has not said so itself
+removed_unread as (
+
+    select
+        posts.platform,
+        posts.post_id,
+        posts.account_id,
+        posts.force_id,
+        posts.last_seen_at,
+        posts.is_simulated,
+        deletions.deleted_at,
+        sources.source
+    from {{ ref('int_post_deletions') }} as deletions
+    inner join {{ ref('int_posts') }} as posts
+        on
+            deletions.platform = posts.platform
+            and deletions.post_id = posts.post_id
+    inner join (
+        select distinct
+            platform,
+            post_id
+        from {{ ref('int_post_gap_causes') }}
+        where gap_cause = 'post_removed'
+    ) as lacking
+        on
+            deletions.platform = lacking.platform
+            and deletions.post_id = lacking.post_id
+    inner join (
+        select
+            platform,
+            account_id,
+            min(source) as source
+        from {{ ref('stg_plan') }}
+        group by platform, account_id
+    ) as sources
+        on
+            posts.platform = sources.platform
+            and posts.account_id = sources.account_id
+    left join {{ ref('int_gaps') }} as told
+        on
+            deletions.platform = told.platform
+            and deletions.post_id = told.object_id
+            and told.cause = 'post_removed'
+    where told.object_id is null
+
+),
+
 gaps as (
 
     select
@@ -102,6 +149,52 @@ gaps as (
         on
             ends.platform = plans.platform
             and ends.account_id = plans.account_id
+
+    union all
+
+    -- what people upload, and nobody has by some days after the month's end
+    select
+        platform as source,
+        platform,
+        force_id,
+        account_id,
+        cast(null as varchar) as object_type,
+        cast(null as varchar) as object_id,
+        run_date,
+        case when has_snapshots then 'posts' else '*' end as subject,
+        'not_uploaded' as cause,
+        case
+            when has_snapshots then 'no upload holds all posts of the month'
+            when has_posts_list then 'no upload holds a count of followers in the month'
+            else 'no upload of the month'
+        end as detail,
+        {{ run_instant('run_date') }} as first_seen_at,
+        {{ run_instant('run_date') }} as last_seen_at,
+        true as is_open,
+        cast(null as timestamptz) as closed_at,
+        is_simulated
+    from {{ ref('int_upload_months') }}
+    where not is_collected
+
+    union all
+
+    select
+        source,
+        platform,
+        force_id,
+        account_id,
+        'post' as object_type,
+        post_id as object_id,
+        {{ london_date('deleted_at') }} as run_date,
+        'posts' as subject,
+        'post_removed' as cause,
+        'gone before it was old enough to be read' as detail,
+        last_seen_at as first_seen_at,
+        deleted_at as last_seen_at,
+        true as is_open,
+        cast(null as timestamptz) as closed_at,
+        is_simulated
+    from removed_unread
 
 ),
 

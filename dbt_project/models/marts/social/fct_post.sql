@@ -46,5 +46,6 @@ select
     latest_reach_unique,
     first_seen_at,
     last_seen_at,
+    deleted_at,
     is_simulated
 from posts

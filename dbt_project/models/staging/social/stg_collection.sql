@@ -35,6 +35,8 @@ select distinct
     cause,
     detail,
     published_at,
+    list_from,
+    list_to,
     seen_at,
     recorded_at,
     is_simulated

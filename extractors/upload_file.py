@@ -1,0 +1,198 @@
+"""Files of the upload template, CSV or workbook, as rows of cells. Nothing is judged here but whether the file can be read.
+
+A workbook comes from a stranger: it may be a zip bomb, hold formulas, macros, merged cells or hidden rows. openpyxl reads its XML
+with defusedxml, runs no macro and computes no formula.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from extractors.base import BadFile
+
+COLUMNS: dict[str, str] = {
+    "row": "account or post; a row that says example is not read",
+    "platform": "linkedin, tiktok, nextdoor or whatsapp: the folder it is dropped into",
+    "force": "The force, as the register has it: gwent, or Gwent Police",
+    "account": "The account's handle or id in the register; may stay empty where the force has one account there",
+    "read_at": "When you read these figures off the dashboard: date and time in London; a date alone counts as noon",
+    "followers": "Account rows: followers (members, neighbours reached) at that moment",
+    "posts_from": "Account rows: first day of which every post of the account stands in this file",
+    "posts_to": "Account rows: last such day, at most the day of reading",
+    "posts_published": "Account rows: how many posts the account published on those days, deleted ones apart; 0 where none",
+    "post": "Post rows: the post's id on the platform, as text; empty where the link is given",
+    "published_at": "Post rows: when it was published, date and time in London; a date alone counts as noon",
+    "kind": "Post rows: original, video or repost; empty: original",
+    "link": "Post rows: its public address, https://…",
+    "text": "Post rows: the force's own words; may stay empty",
+    "objective": "Post rows: what the post was to achieve; may stay empty",
+    "campaign": "Post rows: the campaign it is part of; may stay empty",
+    "views": "Post rows: views or impressions, organic, from publication up to read_at",
+    "unique_viewers": "Post rows: people reached, the platform's own unique count",
+    "reactions": "Post rows: likes and all other reactions",
+    "comments": "Post rows: comments",
+    "shares": "Post rows: shares, reposts by others, forwards",
+    "saves": "Post rows: saves or favourites",
+    "clicks": "Post rows: clicks",
+    "note": "For yourself: it is not kept",
+}
+"""The template: column to what goes into it. Figures are totals at read_at; an empty cell is not reported, 0 is zero."""
+
+REQUIRED = ("row", "platform", "force", "read_at")
+SHEET = "figures"
+
+LARGEST_FILE, LARGEST_UNPACKED, MOST_PARTS, MOST_ROWS, MOST_COLUMNS = 20_000_000, 30_000_000, 1_000, 100_000, 200
+OLD_OR_LOCKED = b"\xd0\xcf\x11\xe0"
+
+
+class Formula(str):
+    """A cell that holds a formula instead of a value."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class RawRow:
+    """One row under the header: its number as a spreadsheet shows it, cells by column of the template, and whether it is hidden."""
+
+    number: int
+    cells: dict[str, Any]
+    is_hidden: bool
+    surplus: int = 0  # cells behind the last column of the header
+
+
+def rows(path: Path, content: bytes) -> list[RawRow]:
+    """All rows that are not empty, of the one table with the template's header. Raises BadFile."""
+    if not content.strip():
+        raise BadFile(f"{path.name}: the file is empty; fill in the template and drop it again")
+    if len(content) > LARGEST_FILE:
+        raise BadFile(f"{path.name}: {len(content):,} bytes, more than {LARGEST_FILE:,}; split it by force")
+    if content.startswith(OLD_OR_LOCKED):
+        raise BadFile(f"{path.name}: an old .xls or a workbook with a password; save it as .xlsx without one, or as CSV UTF-8")
+    lines = _workbook(path, content) if content.startswith(b"PK") else _csv(path, content)
+    header: list[str] | None = None
+    found: list[RawRow] = []
+    for number, cells, is_hidden in lines:
+        if not any(_is_filled(cell) for cell in cells):
+            continue
+        if header is None:
+            header = _header(path, number, cells)
+            continue
+        if len(found) == MOST_ROWS:
+            raise BadFile(f"{path.name}: more than {MOST_ROWS:,} rows; split it by force")
+        named = {name: cell for name, cell in zip(header, cells, strict=False) if name and _is_filled(cell)}
+        surplus = sum(_is_filled(cell) for position, cell in enumerate(cells) if position >= len(header) or not header[position])
+        found.append(RawRow(number, named, is_hidden, surplus))
+    if header is None or not found:
+        raise BadFile(f"{path.name}: no row under the header; fill in the template and drop it again")
+    return found
+
+
+def _is_filled(cell: Any) -> bool:
+    return cell is not None and not (isinstance(cell, str) and not cell.strip())
+
+
+def _header(path: Path, number: int, cells: Sequence[Any]) -> list[str]:
+    """The names of the columns, by place. Raises BadFile where a name is unknown, doubled, or a required one is not there."""
+    names = [str(cell).strip().casefold().replace(" ", "_") if _is_filled(cell) else "" for cell in cells]
+    if not {"row", "platform"}.issubset(names):
+        raise BadFile(
+            f"{path.name} row {number}: this is not the header of the upload template (no columns 'row' and 'platform'); "
+            "make a new one with `python -m include.upload_template`"
+        )
+    unknown = [name for name in names if name and name not in COLUMNS]
+    if unknown:
+        said = []
+        for name in unknown:
+            near = difflib.get_close_matches(name, COLUMNS, 1)
+            said.append(f"{name[:40]!r}" + (f" (is it {near[0]!r}?)" if near else ""))
+        raise BadFile(f"{path.name} row {number}: columns that are not the template's: {', '.join(said)}; rename or remove them")
+    doubled = sorted({name for name in names if name and names.count(name) > 1})
+    if doubled:
+        raise BadFile(f"{path.name} row {number}: columns that stand there twice: {', '.join(doubled)}")
+    absent = [name for name in REQUIRED if name not in names]
+    if absent:
+        raise BadFile(f"{path.name} row {number}: columns that are missing: {', '.join(absent)}")
+    return names
+
+
+def _csv(path: Path, content: bytes) -> Iterator[tuple[int, list[Any], bool]]:
+    text = _decode(path, content)
+    first = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
+    before = 0
+    try:
+        for row in reader:
+            yield before + 1, [Formula(cell) if cell.lstrip()[:1] == "=" else cell for cell in row], False
+            before = reader.line_num
+    except csv.Error as error:
+        raise BadFile(
+            f"{path.name} row {before + 1}: this is not CSV ({error}): a quote is left open there, or stands where none may"
+        ) from None
+
+
+def _decode(path: Path, content: bytes) -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        try:
+            return content.decode("utf-16")
+        except UnicodeDecodeError:
+            raise BadFile(f"{path.name}: the file ends in the middle of a character; save it as 'CSV UTF-8'") from None
+    if b"\x00" in content:
+        raise BadFile(f"{path.name}: this is neither CSV nor a workbook; save it as 'CSV UTF-8' or .xlsx")
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise BadFile(f"{path.name}: neither UTF-8 nor Windows-1252; save it as 'CSV UTF-8'")
+
+
+def _workbook(path: Path, content: bytes) -> Iterator[tuple[int, list[Any], bool]]:
+    """Rows of the sheet 'figures', or of the only one whose first filled row is the header."""
+    from openpyxl import load_workbook
+
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            parts = archive.infolist()
+            unpacked = sum(part.file_size for part in parts)
+            if unpacked > LARGEST_UNPACKED or len(parts) > MOST_PARTS:
+                raise BadFile(f"{path.name}: {len(parts)} parts of {unpacked:,} bytes unpacked: too large for figures")
+        book = load_workbook(io.BytesIO(content), data_only=False, keep_links=False, keep_vba=False)
+    except BadFile:
+        raise
+    except Exception as error:  # a damaged archive fails in many ways, none of which says more
+        raise BadFile(f"{path.name}: this workbook cannot be read ({type(error).__name__}); save it again as .xlsx") from None
+    sheets = [sheet for sheet in book.worksheets if sheet.title.casefold() == SHEET]
+    if not sheets:
+        raise BadFile(f"{path.name}: no sheet {SHEET!r}; keep the sheets of the template, or save the one with the figures as CSV")
+    sheet = sheets[0]
+    merged = [str(area) for area in sheet.merged_cells.ranges]
+    if merged:
+        raise BadFile(f"{path.name}: merged cells {', '.join(sorted(merged)[:5])} in {sheet.title!r}; unmerge them, fill every row")
+    if sheet.max_row > MOST_ROWS or sheet.max_column > MOST_COLUMNS:
+        reach = f"row {sheet.max_row:,}, column {sheet.max_column:,}"
+        raise BadFile(f"{path.name}: {sheet.title!r} reaches to {reach}; remove what is there")
+    is_hidden_sheet = sheet.sheet_state != "visible"
+    for number, cells in enumerate(sheet.iter_rows(), start=1):
+        values = [Formula(_formula(cell.value)) if cell.data_type == "f" else _value(cell.value) for cell in cells]
+        is_hidden = is_hidden_sheet or (number in sheet.row_dimensions and bool(sheet.row_dimensions[number].hidden))
+        yield number, values, is_hidden
+
+
+def _formula(value: Any) -> str:
+    return value if isinstance(value, str) else "=…"
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, datetime | date | time | bool | int | float | str) or value is None:
+        return value
+    return str(value)
