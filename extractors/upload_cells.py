@@ -14,11 +14,13 @@ from extractors.upload_file import Formula
 LONDON = ZoneInfo("Europe/London")
 NOON = time(12)
 
-GROUPED = re.compile(r"\d{1,3}(?:[, \u00a0\u202f]\d{3})+")
-PLAIN = re.compile(r"-?\d+(?:\.0+)?")
+GROUPED = re.compile(r"\d{1,3}(?:[, \u00a0\u202f]\d{3}){1,4}")
+PLAIN = re.compile(r"-?\d{1,15}(?:\.0{1,2})?")
+"""Not 1.000, which is a thousand to half of Europe's spreadsheets."""
 DAY_OR_MONTH_FIRST = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?:[ T,]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?")
 ROUNDED_ID = re.compile(r"\d(?:[.,]\d+)?[eE]\+?\d+")
 
+EARLIEST_YEAR, LATEST_YEAR = 1970, 3000
 EXACT_DIGITS = 15
 """A spreadsheet keeps this many digits of a number, and writes zeros for the rest."""
 
@@ -43,8 +45,10 @@ def number(cell: Any) -> float | str:
         raise Wrong("formula_cell", "is a formula; paste its value")
     if isinstance(cell, bool | datetime | date | time):
         return f"no number: {type(cell).__name__}"
+    if isinstance(cell, float) and not math.isfinite(cell):
+        return "no number: not finite"
     if isinstance(cell, int | float):
-        return float(cell) if math.isfinite(cell) else "no number: not finite"
+        return float(cell) if abs(cell) < 10**EXACT_DIGITS else "no number: too large"
     text = str(cell).strip()
     if GROUPED.fullmatch(text):
         return float(re.sub(r"\D", "", text))
@@ -67,6 +71,8 @@ def day(cell: Any) -> date:
 def instant(cell: Any) -> datetime:
     """Date and time in London, or with their own offset, in UTC; a date alone is noon in London. Raises Wrong."""
     on, at, offset = _moment(cell)
+    if not EARLIEST_YEAR <= on.year < LATEST_YEAR:
+        raise Wrong("time_unreadable", f"is in the year {on.year}")
     if offset is not None:
         return offset.astimezone(UTC)
     local = datetime.combine(on, NOON if at is None else at, LONDON)
@@ -126,8 +132,9 @@ def identity(cell: Any) -> str:
         if isinstance(cell, float) and cell.is_integer() and abs(cell) < 10**EXACT_DIGITS:
             return str(int(cell))
         raise Wrong("id_rounded", "is a number, rounded; format the column as text and paste the id again")
-    said = text(cell)
-    if (isinstance(cell, int) and len(said) > EXACT_DIGITS) or ROUNDED_ID.fullmatch(said):
+    is_long = isinstance(cell, int) and abs(cell) >= 10**EXACT_DIGITS
+    said = "" if is_long else text(cell)
+    if is_long or ROUNDED_ID.fullmatch(said):
         raise Wrong("id_rounded", "is a number that a spreadsheet has rounded; format the column as text and paste the id again")
     return said
 
@@ -135,7 +142,10 @@ def identity(cell: Any) -> str:
 def address(cell: Any) -> str:
     """A public address without its query, which may hold a token. Raises Wrong."""
     said = text(cell)
-    parts = urlsplit(said)
+    try:
+        parts = urlsplit(said)
+    except ValueError:
+        raise Wrong("link_unreadable", f"is no https address ({shown(said)})") from None
     if parts.scheme != "https" or not parts.hostname or parts.username or re.search(r"\s", said):
         raise Wrong("link_unreadable", f"is no https address ({shown(said)})")
     return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))

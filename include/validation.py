@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -410,13 +410,14 @@ def _attempts(
     return to_table("collection", [{**row, "force_id": named[row["account_id"]]} for row in table.to_pylist()])
 
 
-def _last_observed(ingest: Ingest, run_date: date) -> Any:
+def _last_observed(ingest: Ingest, run_date: date) -> datetime | None:
     """The latest answer with a date to be believed; where no row has one, the manifest's. It tells a batch's later ingest from
     its earlier ones."""
     earliest, latest = observation_bounds(run_date)
     times = [time for table in ingest.tables.values() for time in pc.unique(table.column("observed_at")).to_pylist()]
     believed = (time for time in times if time is not None and earliest <= time < latest)
-    return max(believed, default=ingest.manifest.get("last_observed_at"))
+    told = ingest.manifest.get("last_observed_at")
+    return max(believed, default=datetime.fromisoformat(told) if told else None)
 
 
 def _remove(folder: Path) -> None:

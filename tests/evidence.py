@@ -1,6 +1,7 @@
 """Writes what `make test-full` saw to docs/evidence/test-full.md: pytest -p tests.evidence.
 
 Every long test with its outcome and what it printed, the fast ones counted by file. Paths of the machine are left out.
+A test may keep a page of its own: record_property("evidence:<file>.md", text). Tests that name the same file follow one another.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ PACKAGES = ("apache-airflow", "dbt-core", "dbt-duckdb", "duckdb", "great-expecta
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z \[")
 """What Airflow makes of a line of the log: no figure that a test prints begins so."""
 
+PAGE = "evidence:"
+"""What the property of a test begins with that keeps a page of its own."""
+
 PROGRESS = "▕"
 """Stands in DuckDB's progress bar."""
 
@@ -35,11 +39,15 @@ class Evidence:
 
     def __init__(self) -> None:
         self.long: dict[str, tuple[str, float, str]] = {}
+        self.pages: defaultdict[str, dict[str, str]] = defaultdict(dict)
         self.short: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when != "call" and report.passed:
             return
+        for name, text in report.user_properties:
+            if name.startswith(PAGE):
+                self.pages[name.removeprefix(PAGE)][report.nodeid] = str(text)
         outcome = report.outcome if report.when == "call" or report.skipped else f"{report.outcome} in {report.when}"
         if "full" in report.keywords:
             self.long[report.nodeid] = (outcome, report.duration, report.capstdout if report.when == "call" else "")
@@ -49,6 +57,8 @@ class Evidence:
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         FILE.parent.mkdir(parents=True, exist_ok=True)
         FILE.write_text(self.text(exitstatus), encoding="utf-8")
+        for name, texts in self.pages.items():
+            (FILE.parent / name).write_text(page(name, texts), encoding="utf-8")
 
     def text(self, exitstatus: int) -> str:
         totals = Counter(outcome for outcome, _, _ in self.long.values())
@@ -80,12 +90,26 @@ class Evidence:
         return "\n".join(lines) + "\n"
 
 
-def shown(printed: str) -> list[str]:
+def page(name: str, texts: dict[str, str]) -> str:
+    """What tests have kept under one name, test by test."""
+    title = name.removesuffix(".md").replace("_", " ").capitalize()
+    parts = [f"# {title}", f"Written by `make test-full`, commit {commit()}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC."]
+    for test, text in sorted(texts.items()):
+        parts += [f"`{test}`", "\n".join(shown_whole(text))]
+    return "\n\n".join(parts) + "\n"
+
+
+def shown_whole(printed: str) -> list[str]:
     """Lines without this machine's paths, terminal colours and the log."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", printed)
     for path, name in ((str(ROOT), "<project>"), (str(Path.home()), "<home>"), (tempfile.gettempdir(), "<tmp>")):
         text = text.replace(path, name)
-    lines = [line.rstrip() for line in text.splitlines() if not LOG_LINE.match(line) and PROGRESS not in line]
+    return [line.rstrip() for line in text.splitlines() if not LOG_LINE.match(line) and PROGRESS not in line]
+
+
+def shown(printed: str) -> list[str]:
+    """The same, of a length that can be read."""
+    lines = shown_whole(printed)
     return lines if len(lines) <= LONGEST_OUTPUT else [*lines[:LONGEST_OUTPUT], f"… {len(lines) - LONGEST_OUTPUT} more lines"]
 
 

@@ -229,3 +229,11 @@ def under_post(seed: int, platform: str, post: BasePost, handle: str) -> tuple[t
 
     rng = generator(seed, "comments", platform, post.post_id)
     return Comments(rng, post.account_id, handle, make_id).draw(post.post_id, post.published_at)
+
+
+def still_there(messages: Sequence[Message], instant: int) -> list[Message]:
+    """What stands under a post at an instant: a message that is deleted takes with it what was said to it."""
+    by_id = {one.message_id: one for one in messages}
+    return [
+        one for one in messages if one.is_there(instant) and (one.reply_to not in by_id or by_id[one.reply_to].is_there(instant))
+    ]

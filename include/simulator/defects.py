@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
@@ -43,6 +44,8 @@ KINDS: dict[str, str] = {
     "listed, but without a date, and told nothing of",
     "edited_post": "from the first date on, the newest original older than detail.age_days (0) has a new id; the older ones are in "
     "its history, and gone",
+    "late_revision": "the platform's day detail.day of the account's own daily totals is another by detail.add: organic views on "
+    "Facebook, reach on Instagram",
     "credits_depleted": "every request answers 402; with detail.form enrolled in its older words, with usage_capped 429",
     "account_taken_down": "every request answers 400 AccountTakedown",
     "activity_disabled": "detail.host (every one) answers 404 without a body",
@@ -53,7 +56,7 @@ PLATFORMS = (*SOCIAL, "wikimedia", "police_uk")
 KIND_PLATFORMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(KINDS, SOCIAL),
     **dict.fromkeys(("throttle", "server_error", "truncated_page", "html_page"), PLATFORMS),
-    **dict.fromkeys(("insights_permission_lost", "too_much_data", "metric_retired"), META),
+    **dict.fromkeys(("insights_permission_lost", "too_much_data", "metric_retired", "late_revision"), META),
     "too_few_viewers": ("facebook",),
     "hidden_likes": ("instagram", "youtube"),
     "comments_disabled": ("youtube",),
@@ -156,6 +159,15 @@ class DefectBook:
 
     def all(self, kind: str, force_id: str, on: date) -> list[Defect]:
         return [defect for defect in self.of(force_id, on) if defect.kind == kind]
+
+
+def revisions(defects: Iterable[Defect], force_id: str, on: date, platform: str) -> dict[date, int]:
+    """What the platform has added to its daily totals of a force's account by a date: day to sum."""
+    found: Counter[date] = Counter()
+    for defect in defects:
+        if (defect.kind, defect.platform) == ("late_revision", platform) and defect.holds(force_id, on):
+            found[date.fromisoformat(defect.detail["day"])] += int(defect.detail["add"])
+    return dict(found)
 
 
 @dataclass(frozen=True)

@@ -208,7 +208,8 @@ class FacebookPages(GraphService[Post]):
         if query.get("period", "day") != "day":
             raise GraphError(f"(#100) The period {query['period']} is not served by the simulator", 100)
         since, until = parse_instant(query.get("since"), "since"), parse_instant(query.get("until"), "until")
-        data = page_insights(self.world, page, self.clock.instant, metrics, breakdown, since, until)
+        revised = self.revisions(page.force_id)
+        data = page_insights(self.world, page, self.clock.instant, metrics, breakdown, since, until, revised)
         if self._due("insights_permission_lost", asker):
             return {"data": []}
         data += self.new_entries(asker, data, "page", "page_media_view_new")

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from include.simulator.clock import Clock
 from include.simulator.contacts_world import Answer as CommentAnswer
-from include.simulator.contacts_world import Message, under_post
+from include.simulator.contacts_world import Message, still_there, under_post
 from include.simulator.defects import Defect, removed_ids
 from include.simulator.graph import (
     Field,
@@ -265,7 +265,7 @@ class GraphService(Service, Generic[P]):
             self._under[post.post_id] = under_post(self.timeline.seed, self.platform, post, handle)
         messages, answers = self._under[post.post_id]
         now = self.clock.instant
-        return [one for one in messages if one.is_there(now)], [one for one in answers if one.is_there(now)]
+        return still_there(messages, now), [one for one in answers if one.is_there(now)]
 
     @abstractmethod
     def is_post_id(self, object_id: str) -> bool: ...

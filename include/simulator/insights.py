@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -131,6 +131,7 @@ def page_insights(
     breakdown: str | None,
     since: int | None,
     until: int | None,
+    revisions: Mapping[date, int],
 ) -> list[dict[str, Any]]:
     """Daily values of one page: days that end after `since` and not after `until`, and that have ended at all.
 
@@ -152,9 +153,9 @@ def page_insights(
             ends = pacific_midnight(day + DAY_BEFORE)
             is_filled = instant >= ends + LAG_SECONDS
             turned = day.toordinal() % 2 == 1
-            values += _values(
-                metric, world.page_day(page, day) if is_filled else _ZERO, breakdown, turned, {"end_time": wire_time(ends)}
-            )
+            total = world.page_day(page, day)
+            total = replace(total, organic_views=total.organic_views + revisions.get(day, 0))
+            values += _values(metric, total if is_filled else _ZERO, breakdown, turned, {"end_time": wire_time(ends)})
         found.append(
             {
                 "name": metric.name,

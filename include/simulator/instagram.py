@@ -213,7 +213,7 @@ class InstagramAccounts(GraphService[Media]):
         names = metric_names(query.get("metric"))
         since, until = parse_instant(query.get("since"), "since"), parse_instant(query.get("until"), "until")
         self._refuse_retired(asker, names, ACCOUNT_METRICS)
-        data = account_insights(self.world, account, self.clock, names, query, since, until)
+        data = account_insights(self.world, account, self.clock, names, query, since, until, self.revisions(account.force_id))
         if self._due("insights_permission_lost", asker):
             return {"data": []}
         data += self.new_entries(asker, data, "account", "views_new")

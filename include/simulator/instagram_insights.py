@@ -145,6 +145,7 @@ def account_insights(
     query: Mapping[str, str],
     since: int | None,
     until: int | None,
+    revisions: Mapping[date, int],
 ) -> list[dict[str, Any]]:
     """Daily values (`values`) or one total over the span (`total_value`, with no `values`), of days that are filled.
 
@@ -173,6 +174,8 @@ def account_insights(
     for name in names if days else []:
         entry: dict[str, Any] = {"name": name, "period": "day"}
         values = [ACCOUNT_METRICS[name].read(world.day(account, day)) for day in days]
+        if name == "reach":
+            values = [value + revisions.get(day, 0) for value, day in zip(values, days, strict=True)]
         if is_total:
             entry["total_value"] = _total(name, values, breakdown, [world.day(account, day) for day in days])
         else:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from include.simulator.contacts_world import Message, under_post
+from include.simulator.contacts_world import Message, still_there, under_post
 from include.simulator.defects import Defect, losses
 from include.simulator.readings import PLATFORMS
 from include.simulator.register import SEEDS, Account, read_register
@@ -97,7 +97,7 @@ def _comments(world: Timeline[Any], account: Account, instant: int) -> _Visit:
     for post in world.posts(account, _window_start(instant, LIST_DAYS), instant):
         said, answers = under_post(world.seed, world.platform, post, account.handle(london_date(instant)))
         latest = min(instant, post.published_at + COMMENT_DAYS * DAY)
-        there = {one.message_id: one for one in said if one.sent_at <= latest and one.is_there(instant)}
+        there = {one.message_id: one for one in still_there(said, instant) if one.sent_at <= latest}
         messages |= there
         replies += [
             (one.sent_at, one.to.message_id)

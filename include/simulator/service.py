@@ -6,10 +6,11 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, ClassVar
 
 from include.simulator.clock import Clock
-from include.simulator.defects import Defect, DefectBook
+from include.simulator.defects import Defect, DefectBook, revisions
 from include.simulator.graph import force_token
 
 HTML_PAGE = "<!DOCTYPE html><html><head><title>Error</title></head><body>Sorry, something went wrong.</body></html>"
@@ -77,6 +78,10 @@ class Service(ABC):
 
     def due(self, kind: str, force_id: str, endpoint: str | None = None) -> Defect | None:
         return self.book.first(kind, force_id, self.clock.today, endpoint)
+
+    def revisions(self, force_id: str) -> dict[date, int]:
+        """What has been added since to the account's daily totals, by day."""
+        return revisions(self.book.defects, force_id, self.clock.today, self.platform)
 
     def spoilt(self, force_id: str, name: str, value: int) -> int | str:
         """A count, or what `text_number` and `negative_count` make of it."""

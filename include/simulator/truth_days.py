@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from include.simulator.defects import Defect, revisions
 from include.simulator.insights import LAG_SECONDS, PAGE_METRICS
 from include.simulator.instagram_world import InstagramWorld
 from include.simulator.register import SEEDS, Account, Register, read_register
@@ -27,25 +28,32 @@ def account_day_truth(
     forces: Iterable[str] | None = None,
     seeds: Path = SEEDS,
     platform: str = "facebook",
+    defects: Iterable[Defect] = (),
 ) -> pd.DataFrame:
     """An account's own daily totals. Grain: account × Pacific day, for days from `first` to `last` that have ended at `as_of`.
 
     Platforms: facebook, instagram, threads. Columns: force_id, account_id, metric_date, account_views (organic; Threads does not
     split them), and of the first two account_views_paid, account_reach_unique, follows (Facebook: the stock; Instagram: new
     followers); is_filled (False within the platform's lag of 48 hours after the day's end: Facebook still answers 0, the others
-    nothing).
+    nothing). Of defects, late revisions due at `as_of` are in it.
     """
     register = read_register(seeds, tuple(forces) if forces is not None else None)
     instant = to_instant(as_of)
     totals = {"facebook": _facebook_days, "instagram": _instagram_days, "threads": _threads_days}[platform](seed, register, instant)
     rows = []
+    revised_metric = {"facebook": "account_views", "instagram": "account_reach_unique"}.get(platform, "")
+    planted = tuple(defects)
     for account in register.accounts.get(platform, {}).values():
+        added = revisions(planted, account.force_id, london_date(instant), platform)
         for offset in range((last - first).days + 1):
             day = first + timedelta(days=offset)
             ends = pacific_midnight(day + timedelta(days=1))
             if ends <= instant and account.is_open(day):
                 identity = {"force_id": account.force_id, "account_id": account.account_id, "metric_date": day}
-                rows.append({**identity, **totals(account, day), "is_filled": instant >= ends + LAG_SECONDS})
+                found = totals(account, day)
+                if day in added:
+                    found[revised_metric] += added[day]
+                rows.append({**identity, **found, "is_filled": instant >= ends + LAG_SECONDS})
     return pd.DataFrame(rows)
 
 

@@ -160,7 +160,7 @@ def test_thousands_are_read_however_they_are_written(tmp_path: Path, typed: str,
     assert figures(as_csv(tmp_path / "a.csv", [{**POST, "views": typed}]))["7312345678901234567", "views"] == value
 
 
-@pytest.mark.parametrize("typed", ["1.2K", "n/a", "12%", "1,23", "about 40", "1.5", "True"])
+@pytest.mark.parametrize("typed", ["1.2K", "n/a", "12%", "1,23", "about 40", "1.5", "1.000", "9" * 400, "True"])
 def test_what_is_no_count_is_quarantined_alone_and_not_quoted(tmp_path: Path, typed: str) -> None:
     path = as_csv(tmp_path / "a.csv", [ACCOUNT, {**POST, "views": typed}])
     rows, _, _ = parsed(path)
@@ -236,6 +236,15 @@ def test_a_bad_account_row_says_what_is_wrong(tmp_path: Path, change: dict[str, 
 def test_a_date_that_can_only_be_one_is_read(tmp_path: Path, typed: str) -> None:
     post = next(row for row in parsed(as_csv(tmp_path / "a.csv", [{**POST, "published_at": typed}]))[0] if row.kind == "post")
     assert post.values["published_at"] == "2026-09-24T15:05:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "cell", [{"link": "https://[x"}, {"published_at": "0001-01-01 00:00+14:00"}, {"published_at": "9999-12-31 23:59-14:00"}]
+)
+def test_a_hostile_cell_costs_no_other_row(tmp_path: Path, cell: dict[str, str]) -> None:
+    path = as_csv(tmp_path / "a.csv", [ACCOUNT, POST, {**POST, "post": "7312345678901234999", **cell}])
+    assert len(defects(path)) == 1
+    assert figures(path)["7312345678901234567", "views"] == 500
 
 
 def test_a_date_alone_is_noon_in_london(tmp_path: Path) -> None:

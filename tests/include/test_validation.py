@@ -481,6 +481,13 @@ def test_an_answer_dated_2099_waits_and_does_not_make_its_ingest_the_latest(home
     assert (report.quarantined, report.accepted) == (Counter(), 5)
 
 
+def test_an_ingest_without_a_row_keeps_the_time_of_its_answers(home: Home) -> None:
+    """As of a force whose accounts the register no longer has, or of a file of which only the heading is left."""
+    write_ingest(home, {"post": []}, "wiltshire", last_observed_at=OBSERVED.isoformat(), collection=[])
+    assert not run(home).stopped
+    assert set(accepted.read("conservation", home).column("observed_at").to_pylist()) == {OBSERVED}
+
+
 def test_a_snapshot_of_another_force_reaches_no_figure(home: Home) -> None:
     rows = [{**good_row("account"), "account_id": account_id("kent")}]
     write_ingest(home, {"account": rows})

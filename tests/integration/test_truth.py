@@ -346,7 +346,8 @@ def test_no_person_and_no_token_stays_in_any_file(world: WholeWorld) -> None:
 
     The dropped export itself is what people put there; it is not the pipeline's to rewrite.
     """
-    planted = [token.encode() for token in world.tokens] + [b"@example.org", b"192.0.2."]
+    strangers = [b"sim_citizen", b"sim_partner", b"did:plc:citizen", b"sim.citizen"]  # quoted, answered and reposted
+    planted = [token.encode() for token in world.tokens] + [b"@example.org", b"192.0.2.", *strangers]
     export = next((world.home.inbox / "survey" / "processed").glob("*.csv")).read_bytes()
     assert b"@example.org" in export, "the export does hold what must not go on"
     assert b"192.0.2." in export

@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -75,15 +76,19 @@ def at_home(folder: Path) -> Iterator[Home]:
 
 
 def collect_day(
-    simulator: SimulatorProcess, run_date: date, forces: Iterable[str] | None = None, platforms: Iterable[str] = PLATFORMS
+    simulator: SimulatorProcess,
+    run_date: date,
+    forces: Iterable[str] | None = None,
+    platforms: Iterable[str] = PLATFORMS,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> list[RunReport]:
-    """Every one of the platforms on one run date, with the simulator's clock at the run's instant."""
+    """Every one of the platforms on one run date, with the simulator's clock at the run's instant. sleep: between retries."""
     simulator.set_clock(run_instant(run_date))
     reports = []
     for platform in (each for each in SOURCES if isinstance(each, ApiSource) and each.platform in platforms):
         for force_id in plan(platform.name, run_date, forces=forces):
             try:
-                collect_force(platform.name, force_id, run_date)
+                collect_force(platform.name, force_id, run_date, sleep=sleep)
             except SourceError as error:
                 log.info("%s %s: %s", force_id, run_date, error)
         reports.append(validate_run(platform.name, run_date))

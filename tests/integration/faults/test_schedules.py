@@ -17,6 +17,7 @@ NOTHING = Schedule(-1, (), (), {}, False)
 LEAST_KINDS = 6
 
 
+@pytest.mark.timeout(1200)
 def test_a_run_under_twenty_random_schedules(tmp_path: Path) -> None:
     run_schedules(tmp_path, 20, 2, rows_are_judged=False)
 
