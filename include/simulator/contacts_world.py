@@ -138,7 +138,7 @@ class Conversations:
         if is_automatic:
             return 2 + int(18 * size)
         if kind < 0.45:
-            return 60 + int(90 * 60 * size * size)
+            return 120 + int(90 * 60 * size * size)  # nobody types within a minute what a rule takes for a machine
         if kind < 0.75:
             return HOUR + int(20 * HOUR * size)
         if kind < 0.94:
