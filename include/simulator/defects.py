@@ -56,7 +56,8 @@ PLATFORMS = (*SOCIAL, "wikimedia", "police_uk")
 KIND_PLATFORMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(KINDS, SOCIAL),
     **dict.fromkeys(("throttle", "server_error", "truncated_page", "html_page"), PLATFORMS),
-    **dict.fromkeys(("insights_permission_lost", "too_much_data", "metric_retired", "late_revision"), META),
+    **dict.fromkeys(("insights_permission_lost", "too_much_data", "metric_retired"), META),
+    "late_revision": ("facebook", "instagram"),
     "too_few_viewers": ("facebook",),
     "hidden_likes": ("instagram", "youtube"),
     "comments_disabled": ("youtube",),

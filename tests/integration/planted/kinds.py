@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from include.simulator.defects import KIND_PLATFORMS, META, Defect
+from include.simulator.defects import KIND_PLATFORMS, Defect
 
 Finding = tuple[str, str]
 REVISION_LASTS = timedelta(days=60)
@@ -95,7 +95,7 @@ PLANTED: tuple[PlantedKind, ...] = (
     ),
     PlantedKind("too_few_viewers", {"*": (hole("too_few_viewers"),)}),
     PlantedKind("too_much_data", {"*": (("got over", "outage"),)}),
-    PlantedKind("late_revision", dict.fromkeys(META, (("revised", "account"),)), {"*": {"add": 17}}),
+    PlantedKind("late_revision", {"*": (("revised", "account"),)}, {"*": {"add": 17}}),
     PlantedKind("credits_depleted", {"*": (hole("credits_depleted"),)}),
     PlantedKind("account_taken_down", {"*": (hole("account_closed"),)}),
 )
