@@ -30,8 +30,8 @@ def _seeds() -> Seeds:
 
 
 SOURCES: tuple[Source, ...] = (
-    FacebookPages(),
-    Instagram(),
+    FacebookPages(pseudonym=_pseudonym),
+    Instagram(pseudonym=_pseudonym),
     XPosts(pseudonym=_pseudonym),
     Bluesky(),
     YouTubeChannels(),

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from extractors import meta_contacts
 from extractors.base import ApiSource, Drop, Gap, Order, Page, PermissionMissing, Row, RowBatch, SourceError
+from extractors.contacts import Contacts
 from extractors.facebook_rows import count, parse
 from extractors.meta import classify
 from extractors.meta_reading import INSIGHT_DAYS, MetaReading
@@ -41,7 +43,11 @@ class FacebookPages(ApiSource):
     platform = "facebook"
     limits = Limits(app="meta", read=meta_windows("pages"))
     documentation = "docs/sources/facebook.md"
-    kinds = ("account", "post", "observation")
+    kinds = ("account", "post", "observation", "message")
+
+    def __init__(self, pseudonym: Callable[[str], str] | None = None) -> None:
+        """pseudonym: the keyed hash for ids of messages. Without one no comment is asked for."""
+        self.contacts = Contacts(self.platform, pseudonym) if pseudonym else None
 
     def classify(self, received: Received) -> SourceError | None:
         return classify(received)
@@ -49,16 +55,17 @@ class FacebookPages(ApiSource):
     def fetch(self, client: HttpClient, order: Order) -> Iterator[Page | Gap]:
         retired: set[tuple[str, str]] = set()
         for account in order.accounts:
-            yield from _Reading(client, order, account, retired).run()
+            yield from _Reading(client, order, account, retired, self.contacts).run()
 
     def parse(self, page: Page) -> Iterator[Row | RowBatch | Drop | Gap]:
-        return parse(page)
+        return meta_contacts.parse(page) if page.endpoint == meta_contacts.ENDPOINT else parse(page)
 
     def count(self, page: Page) -> Counter[str]:
-        return count(page)
+        return meta_contacts.count(page) if page.endpoint == meta_contacts.ENDPOINT else count(page)
 
 
 class _Reading(MetaReading):
+    comment_fields = "comments.filter(stream).limit(100){id,from,created_time,message,parent}"
     account_fields = "id,name,username,link"
     list_endpoint = "published_posts"
     list_counts = COUNT_FIELDS.keys()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from extractors import meta_contacts
 from extractors.base import (
     Account,
     AccountClosed,
@@ -27,6 +28,7 @@ from extractors.base import (
     TokenExpired,
     TooFewViewers,
 )
+from extractors.contacts import Contacts
 from extractors.meta import NotOfThisPost, TooMuchAsked, suspects
 from extractors.meta_rows import is_empty_list, post_window
 
@@ -60,13 +62,25 @@ class MetaReading(ABC):
     """The edge that lists the posts, and the endpoint of its pages."""
     list_counts: ClassVar[Collection[str]]
     """Numbers that come with the list of posts; every other number of a post is one of its insights."""
+    comment_fields: ClassVar[str]
+    """How the comments of a post are asked for with it."""
     insights_period: ClassVar[str] = ""
     """How the period of posts' insights is asked for, where it has to be."""
 
-    def __init__(self, client: HttpClient, order: Order, account: Account, retired: set[tuple[str, str]] | None = None) -> None:
+    def __init__(
+        self,
+        client: HttpClient,
+        order: Order,
+        account: Account,
+        retired: set[tuple[str, str]] | None = None,
+        contacts: Contacts | None = None,
+    ) -> None:
         self.client = client
         self.order = order
-        self.account_id = account.account_id
+        self.account_id, self.handle = account.account_id, account.handle
+        self.contacts = contacts
+        self.published: dict[str, str] = {}
+        """When each post of the list was, as the platform writes it."""
         self.post_ids: dict[str, None] = {}
         self.young_ids: set[str] = set()
         self.list_is_empty = False
@@ -104,6 +118,8 @@ class MetaReading(ABC):
         try:
             for unit in (self.snapshot, self.posts, self.post_insights, self.account_insights):
                 yield from unit()
+            if self.contacts is not None:
+                yield from self.comments(self.contacts)
             # no post at all is a true zero only where the same run had a number that needs the same permission
             if self.list_is_empty and self.insights_were_asked and all(self.insights_are_empty):
                 cause, detail = (PermissionMissing.cause, WINDOW_CLOSED) if self.insights_are_empty else ("not_reported", UNPROVEN)
@@ -192,6 +208,7 @@ class MetaReading(ABC):
                 if self.is_young(item):
                     self.young_ids.add(post_id)
                 self.media_types[post_id] = self.media_type(item)
+                self.published[post_id] = str(item.get("created_time") or item.get("timestamp") or "")
                 yield post_id
 
     def post_insights(self) -> Iterator[Page | Gap]:
@@ -248,6 +265,50 @@ class MetaReading(ABC):
             self.insights_are_empty.append(False)  # said in words: a closed window, or a lost permission for posts, is silent
             raise
         self.insights_are_empty.append(is_empty_list(body))
+
+    def comments(self, contacts: Contacts) -> Iterator[Page | Gap]:
+        """What people say under the posts, and what is answered. Where it cannot be had, a gap of its own: the rest was had."""
+        ids = [post_id for post_id in self.post_ids if self.published.get(post_id)]
+        try:
+            for first in range(0, len(ids), POSTS_PER_BATCH):
+                yield from self.comments_of(contacts, ids[first : first + POSTS_PER_BATCH])
+        except SourceError as error:
+            yield Gap(self.account_id, meta_contacts.SUBJECT, error.cause, str(error)[:LONGEST_DETAIL])
+
+    def comments_of(self, contacts: Contacts, ids: Sequence[str]) -> Iterator[Page | Gap]:
+        """Of some posts, in one request where that is possible. One post that is gone fails all: it is looked for by halves."""
+        try:
+            body = yield from self.comment_page(contacts, f"{self.version}/", {"ids": ",".join(ids), "fields": self.comment_fields})
+        except (AccountClosed, TooMuchAsked) as error:
+            if len(ids) > 1:
+                middle = len(ids) // 2
+                for half in (ids[:middle], ids[middle:]):
+                    yield from self.comments_of(contacts, half)
+                return
+            if isinstance(error, AccountClosed):
+                return  # its comments are gone with it
+            raise
+        for post_id, following in meta_contacts.next_pages(body):
+            asked: Counter[str] = Counter()
+            path: str | None = following
+            while path:
+                asked[path] += 1
+                if asked[path] > 1 or len(asked) > LARGEST_NUMBER_OF_PAGES:
+                    raise Refused("the list of a post's comments leads back to a page already read, or does not end")
+                path = meta_contacts.next_page((yield from self.comment_page(contacts, path, {}, post_id)))
+
+    def comment_page(
+        self, contacts: Contacts, path: str, parameters: dict[str, str], post_id: str = ""
+    ) -> Generator[Page, None, Any]:
+        def reduce(body: Any) -> Any:
+            return meta_contacts.for_landing(body, contacts, self.account_id, self.handle, self.published, post_id)
+
+        context = {"subjects": meta_contacts.SUBJECT}
+        answer = self.client.get(
+            meta_contacts.ENDPOINT, path, parameters, account_id=self.account_id, context=context, reduce=reduce
+        )
+        yield from answer.pages
+        return answer.usable()
 
     def insight_names(self, object_type: str, period: str) -> Iterator[tuple[str | None, list[str]]]:
         """The metrics of insights by their breakdown: those with one cannot be asked together with those without."""

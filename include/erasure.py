@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 
 from extractors.base import Page
 from extractors.redaction import dump
-from include import accepted, landing
+from include import accepted, landing, registry
 from include.locks import held
 from include.pseudonyms import pseudonym
 from include.records import RECORD_KINDS, to_table
@@ -36,9 +36,8 @@ from include.settings import Home, run_instant
 
 log = logging.getLogger(__name__)
 
-KIND, SUBJECT = "message", "messages"
-WINDOW_DAYS = 30
-"""How far back every list of messages reaches: extractors/meta_rows.py, post_window."""
+KIND, SUBJECTS = "message", frozenset({"messages", "posts"})
+"""Both lists are needed: comments are those of the posts that the list of posts held."""
 
 MANY_AT_ONCE = 10
 MOST = 0.5
@@ -55,10 +54,11 @@ class _List:
     ingest_id: str
     run_date: date
     observed_at: datetime
+    window_days: int  # how many days of contacts such a list holds every one of (seed contact_platforms)
 
     @property
     def seen_from(self) -> datetime:
-        return datetime.combine(self.run_date + timedelta(days=1 - WINDOW_DAYS), datetime.min.time(), UTC)
+        return datetime.combine(self.run_date + timedelta(days=1 - self.window_days), datetime.min.time(), UTC)
 
     @property
     def seen_to(self) -> datetime:
@@ -116,13 +116,18 @@ def erase_deleted(source: str, run_date: date, home: Home | None = None) -> Coun
 
 def _lists(source: str, home: Home) -> dict[str, list[_List]]:
     """The complete lists of messages, by account: those of which every page came."""
-    rows = accepted.read("collection", home, source).select(
-        ["account_id", "subject", "outcome", "ingest_id", "run_date", "observed_at"]
-    )
+    windows = {row["platform"]: int(row["window_days"]) for row in registry.current().tables["contact_platforms"]}
+    columns = ["platform", "account_id", "object_id", "subject", "outcome", "ingest_id", "run_date", "observed_at"]
+    rows = accepted.read("collection", home, source).select(columns)
+    whole: dict[tuple[str, str], dict[str, dict[str, Any]]] = defaultdict(dict)
+    for row in rows.filter(pc.is_in(rows.column("subject"), pa.array(sorted(SUBJECTS), pa.string()))).to_pylist():
+        if row["outcome"] == "collected" and row["object_id"] is None and row["observed_at"] is not None:
+            whole[row["account_id"], row["ingest_id"]][row["subject"]] = row
     found: dict[str, list[_List]] = defaultdict(list)
-    for row in rows.filter(pc.equal(rows.column("subject"), SUBJECT)).to_pylist():
-        if row["outcome"] == "collected" and row["observed_at"] is not None:
-            found[row["account_id"]].append(_List(row["ingest_id"], row["run_date"], row["observed_at"]))
+    for (account_id, ingest_id), of_subject in whole.items():
+        row = next(iter(of_subject.values()))
+        if of_subject.keys() == SUBJECTS and row["platform"] in windows:
+            found[account_id].append(_List(ingest_id, row["run_date"], row["observed_at"], windows[row["platform"]]))
     return found
 
 

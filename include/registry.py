@@ -228,7 +228,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "content_categories": ("category_code", "category_name", "is_named", "sort_order"),
     "statuses": ("code", "code_type", "label"),
     "gap_causes": ("cause", "label", "is_retryable"),
-    "contact_platforms": ("platform", "contacts"),
+    "contact_platforms": ("platform", "contacts", "window_days"),
     "office_hours": ("force_id", "weekday", "opens", "closes", "is_assumed"),
     "bank_holidays": ("holiday", "title"),
     "survey_waves": ("wave", "fieldwork_start", "fieldwork_end", "layout", "file_name_pattern"),
@@ -373,6 +373,8 @@ def _office_hours(reader: _Reader, tables: dict[str, list[Row]]) -> None:
             reader.problem("office_hours", row["_line"], f"closes ({row['closes']}) before it opens ({row['opens']})")
         if row["weekday"] not in WEEKDAYS:
             reader.problem("office_hours", row["_line"], f"weekday {row['weekday']!r} is none of 1 (Monday) to 7 (Sunday)")
+    for row in tables["contact_platforms"]:
+        reader.convert("contact_platforms", row, "window_days", int)
     for row in tables["bank_holidays"]:
         reader.convert("bank_holidays", row, "holiday", date.fromisoformat)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from include.simulator.timeline import BasePost, generator
 from include.simulator.times import DAY, HOUR
 
 ASKING = (
@@ -114,7 +115,7 @@ class Conversations:
                 turns.append(Turn(last.answers, False))
                 continue
             is_automatic = bool(draw[1] < 0.12)
-            first = self._message(instant - self._delay(is_automatic), own_posts, asks=bool(draw[2] < 0.85))
+            first = self._message(instant - self.delay(is_automatic), own_posts, asks=bool(draw[2] < 0.85))
             messages: tuple[Message, ...] = (first,)
             gap = instant - first.sent_at
             if not is_automatic and gap > 600 and draw[3] < 0.15:
@@ -127,13 +128,17 @@ class Conversations:
     def unanswered(self, times: Sequence[int], own_posts: Sequence[tuple[int, str]]) -> tuple[Message, ...]:
         return tuple(self._message(instant, own_posts, asks=bool(self._rng.random() < 0.5), may_be_odd=True) for instant in times)
 
-    def _delay(self, is_automatic: bool) -> int:
+    def comment(self, sent_at: int, asks: bool, reply_to: str, to: str) -> Message:
+        """A message under a post, or under another's message."""
+        return self._say(sent_at, Person(int(self._rng.integers(10**8, 10**9))), asks, reply_to, to)
+
+    def delay(self, is_automatic: bool) -> int:
         """From the message to the reply: seconds for a machine; minutes, hours or days for people."""
         kind, size = self._rng.random(2)
         if is_automatic:
             return 2 + int(18 * size)
         if kind < 0.45:
-            return 60 + int(90 * 60 * size * size)
+            return 120 + int(90 * 60 * size * size)  # nobody types within a minute what a rule takes for a machine
         if kind < 0.75:
             return HOUR + int(20 * HOUR * size)
         if kind < 0.94:
@@ -166,3 +171,69 @@ class Conversations:
         self._count += 1
         message_id = self._make_id(sent_at, person, self._count)
         return Message(message_id, self._account_id, sent_at, person, text, asks, reply_to, to, deleted_at, is_repost)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an account says under one of its own posts to somebody who commented on it."""
+
+    answer_id: str
+    sent_at: int
+    to: Message
+    is_automatic: bool
+
+    @property
+    def text(self) -> str:
+        return AUTOMATIC_REPLY if self.is_automatic else f"@{self.to.person.handle} We will look into it."
+
+    def is_there(self, instant: int) -> bool:
+        """It goes with what it answers."""
+        return self.sent_at <= instant and self.to.is_there(instant)
+
+
+class Comments:
+    """Draws who comments on one post, and what the account answers. A platform's counts of comments are its own numbers."""
+
+    def __init__(self, rng: np.random.Generator, account_id: str, handle: str, make_id: MakeId) -> None:
+        self._rng = rng
+        self._account_id = account_id
+        self._make_id = make_id
+        self._said = Conversations(rng, account_id, handle, make_id)
+
+    def draw(self, post_id: str, published_at: int) -> tuple[tuple[Message, ...], tuple[Answer, ...]]:
+        messages: list[Message] = []
+        answers: list[Answer] = []
+        for _ in range(int(self._rng.poisson(0.6))):
+            sent_at = published_at + 300 + int(self._rng.exponential(2.0 * DAY))
+            draw = self._rng.random(4)
+            message = self._said.comment(sent_at, bool(draw[0] < 0.65), post_id, self._account_id)
+            messages.append(message)
+            if draw[1] < 0.12:  # somebody else joins in
+                other = self._said.comment(sent_at + 900, bool(draw[2] < 0.5), message.message_id, message.person.person_id)
+                messages.append(other)
+            if draw[3] < 0.5:
+                is_automatic = bool(self._rng.random() < 0.15)
+                at = sent_at + self._said.delay(is_automatic)
+                answer_id = self._make_id(at, message.person, 500 + len(answers))
+                answers.append(Answer(answer_id, at, message, is_automatic))
+        return tuple(messages), tuple(answers)
+
+
+def under_post(seed: int, platform: str, post: BasePost, handle: str) -> tuple[tuple[Message, ...], tuple[Answer, ...]]:
+    """What is said under a post of Facebook or Instagram, and answered; all of it, whenever. The same for every asker."""
+
+    def make_id(instant: int, person: Person, number: int) -> str:
+        if platform == "facebook":
+            return f"{post.post_id.partition('_')[2]}_{person.number}{number:03d}"
+        return f"179{person.number}{number:03d}{instant % 1000:03d}"
+
+    rng = generator(seed, "comments", platform, post.post_id)
+    return Comments(rng, post.account_id, handle, make_id).draw(post.post_id, post.published_at)
+
+
+def still_there(messages: Sequence[Message], instant: int) -> list[Message]:
+    """What stands under a post at an instant: a message that is deleted takes with it what was said to it."""
+    by_id = {one.message_id: one for one in messages}
+    return [
+        one for one in messages if one.is_there(instant) and (one.reply_to not in by_id or by_id[one.reply_to].is_there(instant))
+    ]

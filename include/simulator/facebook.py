@@ -46,7 +46,8 @@ class FacebookPages(GraphService[Post]):
 
     def _endpoint(self, parts: list[str], query: Mapping[str, str]) -> str | None:
         if not parts:
-            return "post_insights" if "ids" in query else None
+            asks_comments = query.get("fields", "").startswith("comments.")
+            return ("mentions" if asks_comments else "post_insights") if "ids" in query else None
         if parts == ["me", "accounts"]:
             return "me_accounts"
         is_post = self.is_post_id(parts[0])
@@ -129,6 +130,8 @@ class FacebookPages(GraphService[Post]):
             elif name == "shares":
                 if counts.shares:
                     node[shown_as] = {"count": self.spoilt(asker.force_id, name, counts.shares) if is_spoilt else counts.shares}
+            elif name == "comments" and asked.arguments.get("limit", "25") != "0":
+                node[shown_as] = {"data": self._comments(post)}
             elif name in POST_COUNT_FIELDS:
                 node[shown_as] = {"data": []}
                 if asked.arguments.get("summary") in ("true", "1", "total_count"):
@@ -142,6 +145,32 @@ class FacebookPages(GraphService[Post]):
                         else {"order": "chronological", "total_count": total, "can_comment": True}
                     )
         return node if "id" in node else {**node, "id": post.post_id}
+
+    def _comments(self, post: Post) -> list[dict[str, Any]]:
+        """All comments in one list (`filter(stream)`), oldest first; the page's own among them."""
+        messages, answers = self.comments_of(post)
+        page = self.world.accounts[post.account_id]
+        items = [
+            {
+                "id": one.message_id,
+                "from": {"id": one.person.person_id, "name": one.person.name},
+                "created_time": wire_time(one.sent_at),
+                "message": one.text,
+                **({"parent": {"id": one.reply_to}} if one.reply_to != post.post_id else {}),
+            }
+            for one in messages
+        ]
+        items += [
+            {
+                "id": one.answer_id,
+                "from": {"id": page.account_id, "name": page.name},
+                "created_time": wire_time(one.sent_at),
+                "message": one.text,
+                "parent": {"id": one.to.message_id},
+            }
+            for one in answers
+        ]
+        return sorted(items, key=lambda item: str(item["created_time"]))
 
     # Insights
 

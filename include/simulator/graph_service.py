@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 from urllib.parse import urlencode
 
 from include.simulator.clock import Clock
+from include.simulator.contacts_world import Answer as CommentAnswer
+from include.simulator.contacts_world import Message, still_there, under_post
 from include.simulator.defects import Defect, removed_ids
 from include.simulator.graph import (
     Field,
@@ -57,6 +59,7 @@ class GraphService(Service, Generic[P]):
         super().__init__(secret, clock, world.register.forces)
         self.timeline = world
         self._hour = RollingHour(clock)
+        self._under: dict[str, tuple[tuple[Message, ...], tuple[CommentAnswer, ...]]] = {}
 
     def answer(self, question: Question) -> Answer:
         version, *parts = question.parts or [""]
@@ -247,6 +250,22 @@ class GraphService(Service, Generic[P]):
             else self._account_node(asker, one, fields)
             for one in ids
         }
+
+    def _mentions(self, asker: Asker, parts: list[str], query: Mapping[str, str]) -> dict[str, Any]:
+        """A batch of ids of posts with their comments: asked like insights, and refused by itself."""
+        if self._due("messages_permission_lost", asker):
+            raise GraphError("(#10) This endpoint requires the 'pages_read_user_content' permission", 10)
+        return self._post_insights(asker, parts, query)
+
+    def comments_of(self, post: P) -> tuple[list[Message], list[CommentAnswer]]:
+        """What stands under a post at the clock, in its order; a deleted message takes its answer with it."""
+        if post.post_id not in self._under:
+            account = self.timeline.accounts.get(post.account_id)
+            handle = account.handle(self.clock.today) if account else ""
+            self._under[post.post_id] = under_post(self.timeline.seed, self.platform, post, handle)
+        messages, answers = self._under[post.post_id]
+        now = self.clock.instant
+        return still_there(messages, now), [one for one in answers if one.is_there(now)]
 
     @abstractmethod
     def is_post_id(self, object_id: str) -> bool: ...

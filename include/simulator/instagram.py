@@ -62,7 +62,8 @@ class InstagramAccounts(GraphService[Media]):
 
     def _endpoint(self, parts: list[str], query: Mapping[str, str]) -> str | None:
         if not parts:
-            return "post_insights" if "ids" in query else None
+            asks_comments = query.get("fields", "").startswith("comments.")
+            return ("mentions" if asks_comments else "post_insights") if "ids" in query else None
         is_media = self.is_post_id(parts[0])
         if len(parts) == 1:
             return "post_insights" if is_media else "snapshot"
@@ -120,6 +121,9 @@ class InstagramAccounts(GraphService[Media]):
             if name == "insights":
                 node[asked.shown_as] = self._insights_edge(asker, post, asked.arguments)
                 continue
+            if name == "comments":
+                node[asked.shown_as] = {"data": self._comments(post)}
+                continue
             value: Any
             if name in COUNT_FIELDS:
                 value = getattr(counts, COUNT_FIELDS[name])
@@ -134,6 +138,30 @@ class InstagramAccounts(GraphService[Media]):
             if value is not None and not is_hidden:
                 node[asked.shown_as] = value
         return {**node, "id": post.post_id}
+
+    def _comments(self, post: Media) -> list[dict[str, Any]]:
+        """Comments with what was said to them below each, newest first. No `from`, but the name of whoever it is."""
+        messages, answers = self.comments_of(post)
+        account = self.world.accounts[post.account_id]
+        below: dict[str, list[dict[str, Any]]] = {}
+        for one in messages:
+            if one.reply_to and one.reply_to != post.post_id:
+                below.setdefault(one.reply_to, []).append(self._comment(one.message_id, one.person.handle, one.sent_at, one.text))
+        for answer in answers:
+            handle = account.handle(self.clock.today)
+            item = self._comment(answer.answer_id, handle, answer.sent_at, answer.text)
+            below.setdefault(answer.to.message_id, []).append(item)
+        items = []
+        for one in sorted(messages, key=lambda message: -message.sent_at):
+            if one.reply_to == post.post_id:
+                item = self._comment(one.message_id, one.person.handle, one.sent_at, one.text)
+                replies = below.get(one.message_id, [])
+                items.append({**item, "replies": {"data": replies}} if replies else item)
+        return items
+
+    @staticmethod
+    def _comment(comment_id: str, username: str, sent_at: int, text: str) -> dict[str, Any]:
+        return {"id": comment_id, "username": username, "timestamp": wire_time(sent_at), "text": text}
 
     def _plain_field(self, media: Media, name: str) -> Any:
         """None where the medium has no such thing: it is then absent from the answer."""

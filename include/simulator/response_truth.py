@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -16,13 +17,18 @@ from typing import Any
 
 import pandas as pd
 
-from include.simulator.contacts_world import Message
+from include.simulator.contacts_world import Message, still_there, under_post
 from include.simulator.defects import Defect, losses
+from include.simulator.readings import PLATFORMS
 from include.simulator.register import SEEDS, Account, read_register
+from include.simulator.timeline import Timeline
 from include.simulator.times import DAY, LONDON, london_date, to_instant
 from include.simulator.x_world import XWorld
 
-WINDOW_DAYS = 30
+LIST_DAYS = 30
+COMMENT_DAYS, COMMENT_WINDOW_DAYS = 14, 16
+"""On Facebook and Instagram: how long after a post its comments count, and of how many days every comment is then in a list."""
+
 CENSORED_AFTER = 7 * DAY
 COLUMNS = (
     *("force_id", "account_id", "message_id", "sent_at", "wants_answer", "first_reply_at"),
@@ -60,22 +66,45 @@ def office_seconds(force_id: str, start: int, end: int, seeds: Path = SEEDS) -> 
     return total
 
 
-def _window_start(instant: int) -> int:
-    return instant - instant % DAY + DAY - WINDOW_DAYS * DAY
+def _window_start(instant: int, days: int) -> int:
+    return instant - instant % DAY + DAY - days * DAY
 
 
-class _XVisit:
-    """One run's look at an account of X: the mentions that it lists, and the replies that answer one of them."""
+@dataclass
+class _Visit:
+    """One run's look at an account: what it lists, the replies that answer something of it, and from when on it has all."""
 
-    def __init__(self, world: XWorld, account: Account, instant: int) -> None:
-        self.instant, self.start = instant, _window_start(instant)
-        listed = world.messages(account, self.start, instant)
-        self.messages = {one.message_id: one for one in listed if one.is_there(instant)}
-        self.replies = [
-            (post.published_at, post.turn.answers.message_id)
-            for post in world.posts(account, self.start, instant)
-            if post.turn and not post.turn.is_automatic and post.turn.answers.message_id in self.messages
+    instant: int
+    start: int
+    messages: dict[str, Message]
+    replies: list[tuple[int, str]]
+
+
+def _mentions(world: XWorld, account: Account, instant: int) -> _Visit:
+    start = _window_start(instant, LIST_DAYS)
+    messages = {one.message_id: one for one in world.messages(account, start, instant) if one.is_there(instant)}
+    replies = [
+        (post.published_at, post.turn.answers.message_id)
+        for post in world.posts(account, start, instant)
+        if post.turn and not post.turn.is_automatic and post.turn.answers.message_id in messages
+    ]
+    return _Visit(instant, start, messages, replies)
+
+
+def _comments(world: Timeline[Any], account: Account, instant: int) -> _Visit:
+    messages: dict[str, Message] = {}
+    replies = []
+    for post in world.posts(account, _window_start(instant, LIST_DAYS), instant):
+        said, answers = under_post(world.seed, world.platform, post, account.handle(london_date(instant)))
+        latest = min(instant, post.published_at + COMMENT_DAYS * DAY)
+        there = {one.message_id: one for one in still_there(said, instant) if one.sent_at <= latest}
+        messages |= there
+        replies += [
+            (one.sent_at, one.to.message_id)
+            for one in answers
+            if not one.is_automatic and one.to.message_id in there and one.sent_at <= latest
         ]
+    return _Visit(instant, _window_start(instant, COMMENT_WINDOW_DAYS), messages, replies)
 
 
 def response_truth(
@@ -85,33 +114,37 @@ def response_truth(
     defects: Iterable[Defect] = (),
     forces: Iterable[str] | None = None,
     seeds: Path = SEEDS,
+    platform: str = "x",
 ) -> pd.DataFrame:
-    """Every message on X that a run has seen and that no later list shows to be deleted. Grain: account × message.
+    """Every message (a mention on X, a comment on Facebook and Instagram) that a run has seen, and no later list as deleted.
+
+    Grain: account × message.
 
     Columns: COLUMNS; times are instants (UTC), NaT and NaN where there was no reply. `is_answered_within_7_days` is null where no
     run has seen all of the seven days.
     """
     instants = sorted({to_instant(moment) for moment in run_instants if london_date(to_instant(moment)) <= as_of})
     planted = tuple(defects)
-    world = XWorld(seed, read_register(seeds, tuple(forces) if forces is not None else None))
+    world = PLATFORMS[platform].world(seed, read_register(seeds, tuple(forces) if forces is not None else None))
     rows: list[dict[str, Any]] = []
     for account in world.accounts.values():
         visits = []
         for instant in instants:
             day = london_date(instant)
-            if account.is_open(day) and not _is_lost(planted, account.force_id, day):
-                visits.append(_XVisit(world, account, instant))
+            if account.is_open(day) and not _is_lost(planted, account.force_id, day, platform):
+                look = _mentions(world, account, instant) if isinstance(world, XWorld) else _comments(world, account, instant)
+                visits.append(look)
         rows += _of_account(account, visits, seeds)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return frame.assign(**{name: pd.to_datetime(frame[name], unit="s", utc=True) for name in ("sent_at", "first_reply_at")})
 
 
-def _is_lost(defects: Iterable[Defect], force_id: str, day: date) -> bool:
-    due = [each for each in defects if each.platform == "x" and each.holds(force_id, day)]
-    return losses(due, force_id, day, "x").posts or any(each.kind == "messages_permission_lost" for each in due)
+def _is_lost(defects: Iterable[Defect], force_id: str, day: date, platform: str) -> bool:
+    due = [each for each in defects if each.platform == platform and each.holds(force_id, day)]
+    return losses(due, force_id, day, platform).posts or any(each.kind == "messages_permission_lost" for each in due)
 
 
-def _of_account(account: Account, visits: list[_XVisit], seeds: Path) -> list[dict[str, Any]]:
+def _of_account(account: Account, visits: list[_Visit], seeds: Path) -> list[dict[str, Any]]:
     known: dict[str, Message] = {}
     replies: dict[str, set[int]] = defaultdict(set)
     for visit in visits:
@@ -152,8 +185,15 @@ def _of_account(account: Account, visits: list[_XVisit], seeds: Path) -> list[di
 
 def planted_people(seed: int, first: datetime, last: datetime, forces: Iterable[str] | None = None) -> set[str]:
     """Every number of a person and of a message of the simulated public between two instants: what no file may hold."""
-    world = XWorld(seed, read_register(SEEDS, tuple(forces) if forces is not None else None))
-    messages = [
-        message for account in world.accounts.values() for message in world.messages(account, to_instant(first), to_instant(last))
-    ]
-    return {message.message_id for message in messages} | {message.person.person_id for message in messages}
+    start, end = to_instant(first), to_instant(last)
+    register = read_register(SEEDS, tuple(forces) if forces is not None else None)
+    found: list[Message] = []
+    for platform in ("x", "facebook", "instagram"):
+        world = PLATFORMS[platform].world(seed, register)
+        for account in world.accounts.values():
+            if isinstance(world, XWorld):
+                found += world.messages(account, start, end)
+                continue
+            for post in world.posts(account, start, end):
+                found += under_post(seed, platform, post, account.handle(london_date(end)))[0]
+    return {message.message_id for message in found} | {message.person.person_id for message in found}

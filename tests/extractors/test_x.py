@@ -94,6 +94,9 @@ class Api:
     def tweets(self, asked: Asked) -> Any:
         return {"data": [post_item()], "meta": {"result_count": 1}}
 
+    def mentions(self, asked: Asked) -> Any:
+        return {"meta": {"result_count": 0}}
+
 
 def fetch(
     script: Callable[[Asked], Any], tries: int = 3, account_ids: tuple[str, ...] = (ACCOUNT_ID,)

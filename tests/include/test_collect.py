@@ -44,6 +44,9 @@ def graph(asked: Asked) -> Any:
     """A page with one post, every metric answered, people and tokens planted wherever Meta puts them."""
     page_id = asked.path.split("/")[2]
     link = f"http://{asked.headers['host']}/v26.0/{page_id}/insights?access_token={TOKEN}&since=1"
+    if "ids" in asked.query and asked.query["fields"].startswith("comments."):
+        comment = {"id": "9_9", "message": "call me?", "created_time": "2026-10-30T10:00:00+0000", "from": {"name": "Jane Planted"}}
+        return {post_id: {"id": post_id, "comments": {"data": [comment]}} for post_id in asked.query["ids"].split(",")}
     if "ids" in asked.query:
         names = asked.query["fields"].split("metric(")[1].split(")")[0].split(",")
         data = [{"name": name, "period": "lifetime", "values": [{"value": 7, "is_from_ads": "0"}]} for name in names]
@@ -89,9 +92,9 @@ def test_a_force_is_landed_parsed_and_counted(home: Home) -> None:
     assert collected.records == home.records / "facebook/2026-11-02/gwent" / collected.ingest_id
     assert (home.landing / "facebook/2026-11-02/gwent" / f"{collected.ingest_id}.jsonl.gz").is_file()
     found = manifest(collected.records)
-    assert found["landed"] == {"account": 1, "post": 1, "observation": 9}
+    assert found["landed"] == {"account": 1, "post": 1, "observation": 9, "message": 1}
     assert found["derived_zero"] == {"observation": 1}, "shares were absent"
-    assert found["rows"] == {"account": 1, "post": 1, "observation": 10}
+    assert found["rows"] == {"account": 1, "post": 1, "observation": 10, "message": 1}
     assert (found["source"], found["platform"], found["batch"], found["gaps"], found["dropped"]) == (
         "facebook",
         "facebook",
@@ -99,7 +102,7 @@ def test_a_force_is_landed_parsed_and_counted(home: Home) -> None:
         0,
         {},
     )
-    assert (found["requests"], found["is_simulated"], found["redaction_version"]) == (6, True, 2)
+    assert (found["requests"], found["is_simulated"], found["redaction_version"]) == (7, True, 2)
     assert found["first_observed_at"] == found["last_observed_at"] == "2026-11-02T21:00:04+00:00"
     followers = next(row for row in table(collected.records, "observation") if row["source_field"] == "followers_count")
     assert (followers["value"], followers["force_id"], followers["account_id"]) == (48210.0, "gwent", account_id)
@@ -112,7 +115,7 @@ def test_the_ledger_says_what_was_collected(home: Home) -> None:
     assert set(found.values()) == {"collected"}
     assert {subject for subject, _ in found} == {
         "*", *POSTS, "followers_count", "fan_count", "page_follows", "page_media_view", "page_total_media_view_unique",
-        "post_media_view", "post_total_media_view_unique",
+        "post_media_view", "post_total_media_view_unique", "messages",
     }  # fmt: skip
 
 
@@ -158,7 +161,7 @@ def test_an_expired_token_is_recorded_and_then_raised(home: Home) -> None:
     with pytest.raises(TokenExpired, match="expired"):
         run(home, expired)
     assert outcomes(only_records(home)) == {("*", None): "expired_token"}
-    assert manifest(only_records(home))["rows"] == {"account": 0, "post": 0, "observation": 0}
+    assert manifest(only_records(home))["rows"] == {"account": 0, "post": 0, "observation": 0, "message": 0}
 
 
 def test_what_was_had_before_the_token_expired_is_kept(home: Home) -> None:
@@ -427,7 +430,7 @@ def test_no_secret_and_no_person_is_written_or_logged(home: Home, caplog: pytest
         assert planted not in written
         assert planted not in caplog.text + str(raised.value)
     assert "48210" in written
-    assert "facebook gwent: 1 accounts, 6 pages" in caplog.text
+    assert "facebook gwent: 1 accounts, 7 pages" in caplog.text
 
 
 def test_a_force_without_an_open_account_or_token_is_said(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,6 @@ from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
-import pyarrow.compute as pc
 import pytest
 
 from include import accepted
@@ -20,7 +19,8 @@ from include.simulator.response_truth import planted_people, response_truth
 from tests.integration.traces import traces
 from tests.integration.worlds import WholeWorld, run_world
 
-FORCES = ("gwent", "essex", "kent", "west-midlands", "hampshire", "lancashire", "merseyside", "thames-valley", "west-yorkshire")
+FORCES = ("essex", "kent", "west-midlands", "thames-valley", "west-yorkshire")
+PLATFORMS_WITH_CONTACTS = ("facebook", "instagram", "x")
 SPRING = date(2026, 4, 27)
 
 
@@ -29,7 +29,7 @@ def spring(tmp_path_factory: pytest.TempPathFactory) -> WholeWorld:
     """Seven weeks over the change of the clocks in spring, with Easter. Autumn and the end of August are in the common world."""
     days = [SPRING - timedelta(weeks=week) for week in range(6, -1, -1)]
     folder = tmp_path_factory.mktemp("contacts")
-    return run_world(folder, days, forces=FORCES, platforms=("x",), with_files=False, with_publication=False)
+    return run_world(folder, days, forces=FORCES, platforms=PLATFORMS_WITH_CONTACTS, with_files=False, with_publication=False)
 
 
 @pytest.fixture(scope="module", params=["spring", "autumn"])
@@ -38,30 +38,40 @@ def contacts(request: pytest.FixtureRequest) -> WholeWorld:
     return found
 
 
-def keys_of(world: WholeWorld, ids: pd.Series) -> list[str]:
+def keys_of(world: WholeWorld, platform: str, ids: pd.Series) -> list[str]:
     with patch.dict("os.environ", {"INSIGHT_SECRETS": str(world.home.path.parent / "secrets")}):
-        return [pseudonym(f"message x {each}") for each in ids]
+        return [pseudonym(f"message {platform} {each}") for each in ids]
+
+
+def truth_of(world: WholeWorld, platform: str) -> pd.DataFrame:
+    truth = response_truth(world.seed, world.as_of, world.instants, world.defects, world.forces, platform=platform)
+    keys = keys_of(world, platform, truth["message_id"])
+    return truth.assign(platform=platform, message_key=keys).sort_values(["account_id", "message_key"])
 
 
 def test_response_times_equal_the_truth_on_both_clocks(contacts: WholeWorld) -> None:
     import duckdb
 
-    truth = response_truth(contacts.seed, contacts.as_of, contacts.instants, contacts.defects, contacts.forces)
-    truth = truth.assign(message_key=keys_of(contacts, truth["message_id"])).sort_values(["account_id", "message_key"])
-    with duckdb.connect(str(contacts.home.build_file), read_only=True) as connection:
-        connection.execute("set timezone = 'UTC'")
-        mart = connection.execute("from marts.fct_response order by account_id, message_key").df()
-    named = f"world {contacts.seed}"
-    assert list(zip(mart["account_id"], mart["message_key"], strict=True)) == list(
-        zip(truth["account_id"], truth["message_key"], strict=True)
-    ), named
-    assert (mart["created_at"].dt.as_unit("us").to_numpy() == truth["sent_at"].dt.as_unit("us").to_numpy()).all(), named
-    np.testing.assert_array_equal(mart["wants_answer"].to_numpy(bool), truth["wants_answer"].to_numpy(bool), named)
-    for column in ("response_seconds_24_7", "response_seconds_office"):
-        np.testing.assert_array_equal(mart[column].to_numpy(float), truth[column].to_numpy(float), f"{named} {column}")
-    answered = [(None if pd.isna(one) else bool(one)) for one in mart["is_answered_within_7_days"]]
-    assert answered == [(None if pd.isna(one) else bool(one)) for one in truth["is_answered_within_7_days"]], named
-    _holds_every_case(truth, contacts.as_of)
+    truths = []
+    for platform in PLATFORMS_WITH_CONTACTS:
+        truth = truth_of(contacts, platform)
+        with duckdb.connect(str(contacts.home.build_file), read_only=True) as connection:
+            connection.execute("set timezone = 'UTC'")
+            rows = "from marts.fct_response where platform = ? order by account_id, message_key"
+            mart = connection.execute(rows, [platform]).df()
+        named = f"world {contacts.seed} {platform}"
+        mine, true = (list(zip(each["account_id"], each["message_key"], strict=True)) for each in (mart, truth))
+        assert mine == true, named
+        assert (mart["created_at"].dt.as_unit("us").to_numpy() == truth["sent_at"].dt.as_unit("us").to_numpy()).all(), named
+        np.testing.assert_array_equal(mart["wants_answer"].to_numpy(bool), truth["wants_answer"].to_numpy(bool), named)
+        for column in ("response_seconds_24_7", "response_seconds_office"):
+            np.testing.assert_array_equal(mart[column].to_numpy(float), truth[column].to_numpy(float), f"{named} {column}")
+        answered, known = (
+            [None if pd.isna(one) else bool(one) for one in each["is_answered_within_7_days"]] for each in (mart, truth)
+        )
+        assert answered == known, named
+        truths.append(truth)
+    _holds_every_case(pd.concat(truths), contacts.as_of)
 
 
 def _holds_every_case(truth: pd.DataFrame, as_of: date) -> None:
@@ -85,7 +95,7 @@ def test_response_metrics_of_a_month_equal_the_truth(spring: WholeWorld) -> None
     """Force × month: rate, median and p90 over the messages that want an answer, who was not answered being later than all."""
     import duckdb
 
-    truth = response_truth(spring.seed, spring.as_of, spring.instants, forces=FORCES)
+    truth = truth_of(spring, "x")
     truth["month"] = truth["sent_at"].dt.tz_convert("Europe/London").dt.strftime("%Y-%m")
     with duckdb.connect(str(spring.home.build_file), read_only=True) as connection:
         mart = connection.execute(
@@ -109,7 +119,7 @@ def test_response_metrics_of_a_month_equal_the_truth(spring: WholeWorld) -> None
             mine = found.loc[(force_id, month, metric)]
             np.testing.assert_equal(float(mine["value"]), float(value), f"world {spring.seed} {force_id} {month} {metric}")
             values += not np.isnan(value)
-    assert values > 60
+    assert values > 25
     states = found.loc[list(FORCES)].reset_index().groupby(["month", "metric"])["status"].agg(set)
     assert states["2026-03", "inbound_contacts"] == {"ok"}
     assert "provisional" in states["2026-04", "response_rate"]
@@ -130,16 +140,14 @@ def test_nobody_of_the_public_is_in_any_file(contacts: WholeWorld) -> None:
 
 def test_what_was_deleted_upstream_is_in_no_file_of_the_collection(contacts: WholeWorld) -> None:
     """Known keys of deleted messages, hashed as they are: only a count of them stays. The build has read the rest."""
-    truth = response_truth(contacts.seed, contacts.as_of, contacts.instants, contacts.defects, contacts.forces)
     erased = accepted.read("erasure", contacts.home).to_pylist()
     assert sum(row["erased"] for row in erased) > 3
-    known = set(keys_of(contacts, truth["message_id"]))
-    kept = set(
-        accepted.read("message", contacts.home, "x").filter(pc.equal(pc.field("direction"), "inbound"))["message_key"].to_pylist()
-    )
-    assert kept == known
-    landed = "".join(gzip.decompress(path.read_bytes()).decode() for path in contacts.home.landing.glob("x/*/*/*.jsonl.gz"))
-    keys = set(re.findall(r'\\"(?:message|reply_to)_key\\":\\"([0-9a-f]{32})', landed))
-    own = set(accepted.read("message", contacts.home, "x")["message_key"].to_pylist())
-    named = {key for key in accepted.read("message", contacts.home, "x")["reply_to_key"].to_pylist() if key}
-    assert keys == own | named, f"world {contacts.seed}"
+    for platform in PLATFORMS_WITH_CONTACTS:
+        rows = accepted.read("message", contacts.home, platform).to_pylist()
+        inbound = {row["message_key"] for row in rows if row["direction"] == "inbound"}
+        assert inbound == set(truth_of(contacts, platform)["message_key"]), f"world {contacts.seed} {platform}"
+        files = contacts.home.landing.glob(f"{platform}/*/*/*.jsonl.gz")
+        landed = "".join(gzip.decompress(path.read_bytes()).decode() for path in files)
+        keys = set(re.findall(r'\\"(?:message|reply_to)_key\\":\\"([0-9a-f]{32})', landed))
+        kept = {row[name] for row in rows for name in ("message_key", "reply_to_key") if row[name]}
+        assert keys == kept, f"world {contacts.seed} {platform}"

@@ -1,7 +1,9 @@
 -- every London day of an open account on a platform with contacts, and whether one run has seen the whole of it
 with days as (
 
-    select days.*
+    select
+        days.*,
+        contact_platforms.window_days
     from {{ ref('int_account_list_days') }} as days
     inner join {{ ref('contact_platforms') }} as contact_platforms on days.platform = contact_platforms.platform
 
@@ -60,11 +62,10 @@ select
         when seen.day is not null then 'seen'
         when ends.ended_on is not null then 'lost'
         -- no run to come will list it
-        when days.day_starts_at < {{ list_starts_at(plus_days(as_of_date(), 1), 'platforms.list_window_days') }} then 'lost'
+        when days.day_starts_at < {{ list_starts_at(plus_days(as_of_date(), 1), 'days.window_days') }} then 'lost'
         else 'pending'
     end as state
 from days
-inner join {{ ref('platforms') }} as platforms on days.platform = platforms.platform
 left join seen
     on
         days.platform = seen.platform

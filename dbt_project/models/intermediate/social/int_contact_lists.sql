@@ -20,10 +20,10 @@ select
     lists.platform,
     lists.account_id,
     lists.run_date,
-    {{ list_starts_at('lists.run_date', 'platforms.list_window_days') }} as seen_from,
+    {{ list_starts_at('lists.run_date', 'contact_platforms.window_days') }} as seen_from,
     least(lists.messages_seen_at, lists.posts_seen_at, {{ list_ends_at('lists.run_date') }}) as seen_to
 from lists
-inner join {{ ref('platforms') }} as platforms on lists.platform = platforms.platform
+inner join {{ ref('contact_platforms') }} as contact_platforms on lists.platform = contact_platforms.platform
 where
     lists.messages_seen_at is not null
     and lists.posts_seen_at is not null

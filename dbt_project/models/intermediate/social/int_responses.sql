@@ -54,9 +54,9 @@ judged as (
         watched.message_key is not null as is_watched,
         -- the seven days are not over, or a run to come will still list it
         messages.censored_at > {{ as_of_instant() }}
-        or messages.created_at >= {{ list_starts_at(plus_days(as_of_date(), 1), 'platforms.list_window_days') }} as is_awaited
+        or messages.created_at >= {{ list_starts_at(plus_days(as_of_date(), 1), 'contact_platforms.window_days') }} as is_awaited
     from messages
-    inner join {{ ref('platforms') }} as platforms on messages.platform = platforms.platform
+    inner join {{ ref('contact_platforms') }} as contact_platforms on messages.platform = contact_platforms.platform
     left join responses
         on
             messages.platform = responses.platform

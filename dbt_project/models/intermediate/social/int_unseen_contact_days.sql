@@ -3,10 +3,10 @@ with days as (
 
     select
         days.*,
-        platforms.list_window_days,
+        contact_platforms.window_days,
         ends.ended_on
     from {{ ref('int_contact_days') }} as days
-    inner join {{ ref('platforms') }} as platforms on days.platform = platforms.platform
+    inner join {{ ref('contact_platforms') }} as contact_platforms on days.platform = contact_platforms.platform
     left join {{ ref('int_account_ends') }} as ends
         on
             days.platform = ends.platform
@@ -29,7 +29,7 @@ failed as (
             days.platform = gaps.platform
             and days.account_id = gaps.account_id
             and days.day < gaps.run_date
-            and gaps.run_date < {{ plus_days('days.day', 'days.list_window_days') }}
+            and gaps.run_date < {{ plus_days('days.day', 'days.window_days') }}
     where
         gaps.subject in ('*', 'posts', 'messages')
         and gaps.object_id is null
