@@ -279,7 +279,8 @@ def test_an_expired_token_is_in_the_ledger_by_its_cause(world: WholeWorld) -> No
 
 
 def test_no_gap_was_found_that_was_not_planted(world: WholeWorld) -> None:
-    causes = world.query("select platform, cause, force_id, count(*) as n from marts.gap_ledger group by all")
+    # data.police.uk, too, lists only the forces that the world has
+    causes = world.query("select platform, cause, force_id from marts.gap_ledger where source <> 'police_uk' group by all")
     found = set(zip(causes["platform"], causes["cause"], causes["force_id"], strict=True))
     # of a video that is gone YouTube says so, if it lists it before a younger one
     assert found - {("youtube", "post_removed", "surrey")} == {
