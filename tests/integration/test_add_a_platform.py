@@ -207,8 +207,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[str]]:
     (folder / "extractors" / "murmur.py").write_text(MODULE)
     listed = folder / "extractors" / "__init__.py"
     text = listed.read_text()
-    assert text.count("FacebookPages(),") == 1, "the list of sources has one line for each source"
-    text = text.replace("FacebookPages(),", "FacebookPages(), Murmur(),")
+    assert text.count("    FacebookPages(") == 1, "the list of sources has one line for each source"
+    text = text.replace("    FacebookPages(", "    Murmur(),\n    FacebookPages(")
     listed.write_text(text.replace("from extractors.facebook ", "from extractors.murmur import Murmur\nfrom extractors.facebook "))
     for table, rows in SEED_ROWS.items():
         with (folder / "dbt_project" / "seeds" / f"{table}.csv").open("a", newline="") as handle:
