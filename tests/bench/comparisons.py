@@ -37,11 +37,15 @@ class Comparison:
 
 
 def differing_rows(home: Home, script: Path) -> list[tuple[Any, ...]]:
-    """Rows of fct_metric_daily that only the script or only the models have, at most 20, the side first. Duplicates count."""
+    """Rows of fct_metric_daily that only the script or only the models have, at most 20, the side first. Duplicates count.
+
+    Of the platforms that the script has: a month that nobody uploaded is a row of the models alone.
+    """
     with duckdb.connect(str(home.build_file), read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
         columns = ", ".join(row[0] for row in connection.execute("describe marts.fct_metric_daily").fetchall())
-        mart, other = f"select {columns} from marts.fct_metric_daily", f"select {columns} from read_parquet('{script}')"
+        other = f"select {columns} from read_parquet('{script}')"
+        mart = f"select {columns} from marts.fct_metric_daily where platform in (select platform from read_parquet('{script}'))"
         return connection.execute(
             f"(select 'models' as side, * from ({mart} except all {other}) limit 10) "
             f"union all (select 'script', * from ({other} except all {mart}) limit 10)"

@@ -187,5 +187,15 @@ def test_open_signals_have_no_tokens_and_go_by_the_name_of_their_source(simulato
     assert simulator.tokens("wikimedia") == simulator.tokens("signals_mastodon") == {}
     assert simulator.base_url("signals_wikimedia") == simulator.base_url("wikimedia")
     by_platform = simulator.requests()["by_platform"]
-    assert by_platform.keys() == {"facebook", "instagram", "x", "bluesky", "youtube", "threads", "wikimedia", "mastodon"}
+    assert by_platform.keys() == {
+        "facebook",
+        "instagram",
+        "x",
+        "bluesky",
+        "youtube",
+        "threads",
+        "wikimedia",
+        "mastodon",
+        "police_uk",
+    }
     assert by_platform["mastodon"]["by_endpoint"]["instance_activity"] > 0
