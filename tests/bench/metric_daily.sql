@@ -98,14 +98,20 @@ from plan anti join attempts using (platform, account_id, run_date);
 create temp view holes_of_accounts as
 select * from gaps where closed_at is null and coalesce(object_type, 'account') = 'account';
 
--- of two ingests that answer for one instant the newest run's counts, by name where runs are equal
+-- of two ingests that answer for one instant the newest run's counts, the one had last where runs are equal, then by name
 create temp table overruled as
+with had as (
+    select run_date, ingest_id, max(observed_at) as had_at from read_parquet('$accepted/collection/*/*.parquet') group by all
+)
 select account_id, observed_at, ingest_id
 from (
     select distinct platform, account_id, observed_at, run_date, ingest_id from read_parquet('$accepted/observation/*/*.parquet')
     where run_date <= date '$as_of' and observed_at < getvariable('known_until')
 )
-qualify row_number() over (partition by platform, account_id, observed_at order by run_date desc, ingest_id desc) > 1;
+left join had using (run_date, ingest_id)
+qualify row_number() over (
+    partition by platform, account_id, observed_at order by run_date desc, had_at desc nulls last, ingest_id desc
+) > 1;
 
 -- numbers of accounts
 
