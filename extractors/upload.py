@@ -44,9 +44,9 @@ class Upload(FileSource):
 
     def __init__(self, platform: str, title: str, seeds: Callable[[], Seeds]) -> None:
         self.name: str = platform  # type: ignore[misc]  # one class, several sources
-        self.platform: str = platform  # type: ignore[misc]
-        self.title: str = title  # type: ignore[misc]
-        self.documentation: str = f"docs/sources/{platform}.md"  # type: ignore[misc]
+        self.platform: str = platform  # type: ignore[misc]  # likewise
+        self.title: str = title  # type: ignore[misc]  # likewise
+        self.documentation: str = f"docs/sources/{platform}.md"  # type: ignore[misc]  # likewise
         self._seeds = seeds
 
     # --- reading ---
