@@ -186,7 +186,8 @@ def _post(page: Page, item: Any, position: str) -> Iterator[Row | Drop | Gap]:
     uri = post.get("uri")
     at = POST_URI.fullmatch(uri) if isinstance(uri, str) else None
     account_id = at[1] if at else None  # the uri says whose it is; an unreadable one the suite names as of no known account
-    wrong = other_account(page, account_id) if at else {}
+    # one that is another's has landed without its uri
+    wrong = other_account(page, account_id or uri) if at or uri == HIDDEN else {}
     kind = "reply" if _is_reply(item) else "original"
     media = _media(record)
     langs = record.get("langs")
@@ -205,7 +206,7 @@ def _post(page: Page, item: Any, position: str) -> Iterator[Row | Drop | Gap]:
     yield Row("post", values, position)
     for name, value in counts.items():
         yield observation(account_id, "post", uri, name, "lifetime", value, f"{position} field {name}", **wrong)
-    for name in subjects_of(page):
+    for name in () if wrong else subjects_of(page):
         if name != "posts" and name not in counts:
             object_id = uri if isinstance(uri, str) else None
             yield Gap(page.account_id, name, "not_reported", "the post came without the number", object_id, "post")

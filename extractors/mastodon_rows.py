@@ -142,7 +142,7 @@ def _post(page: Page, item: Any, position: str) -> Iterator[Row | Drop | Gap]:
     yield Row("post", values, position)
     for name, value in counts.items():
         yield observation(account_id, "post", post_id, name, "lifetime", value, f"{position} field {name}", **wrong)
-    if not is_repost:
+    if not is_repost and not wrong:
         for name in subjects_of(page):
             if name != "posts" and name not in counts and name not in NOT_EVERYWHERE:
                 object_id = post_id if isinstance(post_id, str) else None

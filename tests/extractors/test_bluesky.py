@@ -433,7 +433,9 @@ def test_a_post_of_another_account_lands_that_it_came_and_nothing_of_whom() -> N
     page = next(each for each in items if isinstance(each, Page) and each.endpoint == "posts")
     assert not [word for word in (CITIZEN, "Jane", "9999999") if word in page.body]
     parsed = parse(page, BLUESKY)
-    assert [row["account_id"] for row in rows_of(parsed, "post")] == [None, DID], "the gate names it as of no known account"
+    assert [row["account_id"] for row in rows_of(parsed, "post")] == [None, DID]
+    assert ["other_account" in row.get("_defect", "") for row in rows_of(parsed, "post")] == [True, False]
+    assert gaps_of(parsed) == [], "what it lacks is no hole of the account's"
     assert all(CITIZEN not in str(gap) for gap in parsed if isinstance(gap, Gap))
     items, _ = fetch(Api(profile={**PROFILE, **STRANGER}))
     page = next(each for each in items if isinstance(each, Page) and each.endpoint == "account")
