@@ -33,6 +33,8 @@ DAG_ID = "ingest_facebook"
 FORCES = ("gwent", "surrey")
 TODAY = date(2026, 11, 2)
 RUN_DATES = tuple(date(2025, 12, 22) + timedelta(days=number) for number in range(21))
+YEAR = tuple(RUN_DATES[-1] - timedelta(days=number) for number in range(364, -1, -1))
+LOCKED_AT_MOST = 5
 SLOTS, RUNS_AT_ONCE = 2, 3
 DONE_AT_KILL = 5
 NOT_COMPARED = ("ingest_id", "raw_sha256")
@@ -65,7 +67,7 @@ class Done:
     done_at_kill: int
     refused: int
     asked_again: int
-    year: str
+    year: int
 
 
 def airflow_command(airflow: airflow_home.Airflow, *words: str) -> str:
@@ -82,12 +84,21 @@ def airflow_command(airflow: airflow_home.Airflow, *words: str) -> str:
     return done.stdout
 
 
-def backfill(airflow: airflow_home.Airflow, first: date, last: date, *words: str) -> str:
+def backfill(airflow: airflow_home.Airflow, first: date, last: date) -> None:
     """--to-date is an instant: the day's midnight, before its run."""
     between = ("--from-date", first.isoformat(), "--to-date", (last + timedelta(days=1)).isoformat())
     conf = json.dumps({"forces": FORCES})
     at_once = ("--max-active-runs", str(RUNS_AT_ONCE))
-    return airflow_command(airflow, "backfill", "create", "--dag-id", DAG_ID, *between, *at_once, "--dag-run-conf", conf, *words)
+    command = ("backfill", "create", "--dag-id", DAG_ID, *between, *at_once, "--dag-run-conf", conf)
+    for _ in range(LOCKED_AT_MOST):
+        try:
+            airflow_command(airflow, *command)
+            return
+        except AssertionError as error:  # SQLite with a scheduler beside it: then nothing has been made
+            if "database is locked" not in str(error):
+                raise
+            print("the database was locked")
+    raise AssertionError("the database was locked every time")
 
 
 def kill_scheduler(airflow: airflow_home.Airflow) -> None:
@@ -129,7 +140,6 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
             airflow_command(airflow, "pools", "set", "facebook", str(SLOTS), "fewer than runs and forces")
             client.end(DAG_ID, client.trigger(DAG_ID, {}))  # today's own run is taken as done
             client.unpause(DAG_ID)
-            year = backfill(airflow, TODAY - timedelta(days=364), TODAY, "--dry-run")
             backfill(airflow, RUN_DATES[0], RUN_DATES[-1])
 
             def in_the_middle() -> bool:
@@ -164,6 +174,9 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
             backfill(airflow, RUN_DATES[0], RUN_DATES[-1])
             wait_for("the second one's end", airflow, lambda: _is_completed(client))
             asked_again = simulator.requests()["total"] - before
+            client.pause(DAG_ID)
+            backfill(airflow, YEAR[0], YEAR[-1])
+            year = client.get(f"/dags/{DAG_ID}/dagRuns?state=queued&limit=1")["total_entries"]
         refused = asked(simulator)["refused"]
         for day in RUN_DATES:
             for force_id in plan("facebook", day, FORCES, in_process):
@@ -235,6 +248,6 @@ def test_the_same_days_again_ask_nothing(done: Done) -> None:
     assert done.asked_again == 0
 
 
-def test_a_whole_year_is_planned(done: Done) -> None:
-    days = {TODAY - timedelta(days=number) for number in range(365)}
-    assert {day for day in days if f"{day.isoformat()} 21:00:00" in done.year} == days
+def test_a_whole_year_is_made_without_what_has_been_run(done: Done) -> None:
+    assert len(YEAR) == 365
+    assert done.year == len(set(YEAR) - set(RUN_DATES)) < len(YEAR)
