@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -34,7 +35,7 @@ FORCES = ("gwent", "surrey")
 TODAY = date(2026, 11, 2)
 RUN_DATES = tuple(date(2025, 12, 22) + timedelta(days=number) for number in range(21))
 YEAR = tuple(RUN_DATES[-1] - timedelta(days=number) for number in range(364, -1, -1))
-LOCKED_AT_MOST = 5
+LOCKED_AT_MOST = 10
 SLOTS, RUNS_AT_ONCE = 2, 3
 DONE_AT_KILL = 5
 NOT_COMPARED = ("ingest_id", "raw_sha256")
@@ -174,9 +175,9 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
             backfill(airflow, RUN_DATES[0], RUN_DATES[-1])
             wait_for("the second one's end", airflow, lambda: _is_completed(client))
             asked_again = simulator.requests()["total"] - before
-            client.pause(DAG_ID)
-            backfill(airflow, YEAR[0], YEAR[-1])
-            year = client.get(f"/dags/{DAG_ID}/dagRuns?state=queued&limit=1")["total_entries"]
+        backfill(airflow, YEAR[0], YEAR[-1])
+        with sqlite3.connect(home.airflow / "airflow.db") as database:
+            (year,) = database.execute("select count(*) from dag_run where run_type = 'backfill' and state = 'queued'").fetchone()
         refused = asked(simulator)["refused"]
         for day in RUN_DATES:
             for force_id in plan("facebook", day, FORCES, in_process):
@@ -249,5 +250,6 @@ def test_the_same_days_again_ask_nothing(done: Done) -> None:
 
 
 def test_a_whole_year_is_made_without_what_has_been_run(done: Done) -> None:
+    """With no scheduler beside: SQLite would be locked before the 365th."""
     assert len(YEAR) == 365
     assert done.year == len(set(YEAR) - set(RUN_DATES)) < len(YEAR)

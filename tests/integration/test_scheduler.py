@@ -71,9 +71,6 @@ class Client:
     def unpause(self, dag_id: str) -> None:
         self._ask("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False}, self._token)
 
-    def pause(self, dag_id: str) -> None:
-        self._ask("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": True}, self._token)
-
     def clear(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> None:
         """One mapped task and all that comes after it, to be run again."""
         what = {"dag_run_id": run_id, "task_ids": [[task_id, map_index]], "include_downstream": True, "only_failed": False}
