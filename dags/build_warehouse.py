@@ -10,7 +10,7 @@ One run at a time: events that arrive during a build become one more build, not 
 figures. Neither needs repair by hand: correct the cause and run again. The as-of date is a parameter (`as_of`); one before that
 of the publication that stands is refused unless `allow_older` says so. `nothing_expires` is red after a publication that is in
 order: it names the data that its platform will delete in some days and that nobody has collected lately. Mend the collection, or
-run a backfill.
+run a backfill. What no run asks for at all is in its log every day and turns nothing red.
 """
 
 from datetime import timedelta
@@ -62,8 +62,9 @@ def build_warehouse() -> None:
 
     @task
     def nothing_expires(publication_id: str) -> None:
-        from include.expiring import require_nothing_expires
+        from include.expiring import lines_of_not_collected, require_nothing_expires
 
+        print("\n".join(lines_of_not_collected()))
         require_nothing_expires()
 
     nothing_expires(publish(build()))

@@ -12,13 +12,13 @@ from typing import Any
 
 from extractors.base import Drop, Gap, Page, Row
 from extractors.meta_rows import defect, is_before, observation, other_account, post_window, subjects_of
-from extractors.redaction import HIDDEN
+from extractors.redaction import HIDDEN, numbers
 
 OWN_ITEMS = ("feed", "feed.post", "feed.post.record", "profiles")
 PROFILE = ("did", "handle", "displayName", "createdAt", "indexedAt")
 REPOST, PIN = "app.bsky.feed.defs#reasonRepost", "app.bsky.feed.defs#reasonPin"
 COUNT = re.compile(r"[A-Za-z]+Count")
-"""How every number is called: likeCount, followersCount, and what may be added."""
+"""How the numbers are called that are known: likeCount, followersCount. What may be added may have any name."""
 
 MENTION = "@…"
 """In the place of a handle in the force's own words."""
@@ -55,13 +55,7 @@ def _profile(found: Any, account_id: str | None) -> Any:
         return None
     if account_id is not None and found.get("did", account_id) != account_id:
         return {"did": HIDDEN}
-    return {name: found[name] for name in PROFILE if isinstance(found.get(name), str)} | _counts(found)
-
-
-def _counts(found: dict[str, Any]) -> dict[str, Any]:
-    """Every number, known or not, as it came; one that is null was not reported."""
-    plain = str | int | float
-    return {name: value for name, value in found.items() if COUNT.fullmatch(name) and isinstance(value, plain)}
+    return {name: found[name] for name in PROFILE if isinstance(found.get(name), str)} | numbers(found, COUNT)
 
 
 def _item(found: Any, account_id: str | None) -> Any:
@@ -82,7 +76,7 @@ def _item(found: Any, account_id: str | None) -> Any:
     is_reply = _is_reply(found)
     if isinstance(post.get("record"), dict):
         shown["record"] = _record(post["record"], is_reply)
-    return {**kept, **({"reply": {}} if is_reply else {}), "post": shown | _counts(post)}
+    return {**kept, **({"reply": {}} if is_reply else {}), "post": shown | numbers(post, COUNT)}
 
 
 def _is_reply(item: dict[str, Any]) -> bool:
@@ -162,7 +156,7 @@ def _accounts(page: Page, profiles: list[Any]) -> Iterator[Row | Gap]:
         url = f"https://bsky.app/profile/{did}" if isinstance(did, str) else None
         named = {"handle": profile.get("handle"), "display_name": profile.get("displayName"), "url": url}
         yield Row("account", {"account_id": did, **named, **wrong}, position)
-        for name, value in _counts(profile).items():
+        for name, value in numbers(profile, COUNT).items():
             yield observation(did, "account", did, name, "snapshot", value, f"{position} field {name}", **wrong)
             if did == page.account_id:
                 answered.add(name)
@@ -184,7 +178,7 @@ def _post(page: Page, item: Any, position: str) -> Iterator[Row | Drop | Gap]:
         yield Row("post", {"_defect": f"expected a post, got {type(post).__name__}"}, position)
         return
     record = post["record"] if isinstance(post.get("record"), dict) else {}
-    published_at, counts = _published_at(record.get("createdAt"), post.get("indexedAt")), _counts(post)
+    published_at, counts = _published_at(record.get("createdAt"), post.get("indexedAt")), numbers(post, COUNT)
     if _is_outside(published_at, page):
         yield Drop("post", "outside_window", position)
         yield Drop("observation", "outside_window", position, len(counts))
@@ -192,7 +186,8 @@ def _post(page: Page, item: Any, position: str) -> Iterator[Row | Drop | Gap]:
     uri = post.get("uri")
     at = POST_URI.fullmatch(uri) if isinstance(uri, str) else None
     account_id = at[1] if at else None  # the uri says whose it is; an unreadable one the suite names as of no known account
-    wrong = other_account(page, account_id) if at else {}
+    # one that is another's has landed without its uri
+    wrong = other_account(page, account_id or uri) if at or uri == HIDDEN else {}
     kind = "reply" if _is_reply(item) else "original"
     media = _media(record)
     langs = record.get("langs")
@@ -211,7 +206,7 @@ def _post(page: Page, item: Any, position: str) -> Iterator[Row | Drop | Gap]:
     yield Row("post", values, position)
     for name, value in counts.items():
         yield observation(account_id, "post", uri, name, "lifetime", value, f"{position} field {name}", **wrong)
-    for name in subjects_of(page):
+    for name in () if wrong else subjects_of(page):
         if name != "posts" and name not in counts:
             object_id = uri if isinstance(uri, str) else None
             yield Gap(page.account_id, name, "not_reported", "the post came without the number", object_id, "post")
@@ -283,12 +278,13 @@ def _media(record: dict[str, Any]) -> list[bool]:
 
 # --- the independent count ---
 
+A_NUMBER = "match(#, '[A-Za-z]+Count') || ((@ >= 0 || @ < 0) && !match(#, '.*([iI]d|ID)s?'))"
 PATHS: dict[str, dict[str, tuple[str, ...]]] = {
     "account": {
         "account": ("$.did", "$.profiles[*]"),
-        "observation": ("$[?match(#, '[A-Za-z]+Count')]", "$.profiles[*][?match(#, '[A-Za-z]+Count')]"),
+        "observation": (f"$[?{A_NUMBER}]", f"$.profiles[*][?{A_NUMBER}]"),
     },
-    "posts": {"post": ("$.feed[*]",), "observation": ("$.feed[*].post[?match(#, '[A-Za-z]+Count')]",)},
+    "posts": {"post": ("$.feed[*]",), "observation": (f"$.feed[*].post[?{A_NUMBER}]",)},
 }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from extractors.base import Drop, Gap, Page, Row
 from extractors.meta_rows import is_before_window, observation, other_account, post_window, subjects_of
-from extractors.redaction import HIDDEN
+from extractors.redaction import HIDDEN, numbers
 
 OWN_ITEMS = ("account", "media_attachments")
 """Of an answer that is a list each item is an own one; these are within it."""
@@ -22,6 +22,7 @@ ACCOUNT = ("id", "username", "acct", "display_name", "url", "created_at", "last_
 STATUS = ("id", "created_at", "edited_at", "visibility", "language", "uri", "url")
 PUBLIC = ("public", "unlisted")
 COUNT = re.compile(r"[a-z_]+_count")
+"""How the numbers are called that are known. What may be added may have any name."""
 NOT_EVERYWHERE = frozenset({"quotes_count"})
 """Numbers that only newer servers have: what is absent there is no hole."""
 
@@ -52,13 +53,7 @@ def for_landing(body: Any, account_id: str | None = None) -> Any:
 def _account(found: dict[str, Any], account_id: str | None) -> dict[str, Any]:
     if account_id is not None and found.get("id", account_id) != account_id:
         return {"id": HIDDEN}
-    return {name: found[name] for name in ACCOUNT if isinstance(found.get(name), str)} | _counts(found)
-
-
-def _counts(found: dict[str, Any]) -> dict[str, Any]:
-    """Every number, known or not, as it came; one that is null was not reported."""
-    plain = str | int | float
-    return {name: value for name, value in found.items() if COUNT.fullmatch(name) and isinstance(value, plain)}
+    return {name: found[name] for name in ACCOUNT if isinstance(found.get(name), str)} | numbers(found, COUNT)
 
 
 def _status(found: Any, account_id: str | None) -> Any:
@@ -71,7 +66,7 @@ def _status(found: Any, account_id: str | None) -> Any:
     if found.get("reblog") is not None:
         names = ("id", "created_at", "visibility")
         return {name: found[name] for name in names if isinstance(found.get(name), str)} | whose | {"reblog": {}}
-    kept = {name: found[name] for name in STATUS if isinstance(found.get(name), str)} | whose | _counts(found)
+    kept = {name: found[name] for name in STATUS if isinstance(found.get(name), str)} | whose | numbers(found, COUNT)
     is_reply = found.get("in_reply_to_id") is not None or found.get("in_reply_to_account_id") is not None
     if is_reply:
         kept["in_reply_to_id"] = HIDDEN
@@ -105,7 +100,7 @@ def _snapshot(page: Page, body: dict[str, Any]) -> Iterator[Row | Gap]:
     """An account under the handle that is another one goes to quarantine by name."""
     position, account_id, user = f"account {page.account_id}", body.get("id"), body.get("username")
     wrong = other_account(page, account_id)
-    counts = _counts(body)
+    counts = numbers(body, COUNT)
     if "id" in body:
         handle = f"{user}@{page.context.get('server', '')}" if isinstance(user, str) else None
         named = {"handle": handle, "display_name": body.get("display_name"), "url": body.get("url")}
@@ -122,7 +117,7 @@ def _post(page: Page, item: Any, position: str) -> Iterator[Row | Drop | Gap]:
         yield Row("post", {"_defect": f"expected an object, got {type(item).__name__}"}, position)
         return
     is_repost = item.get("reblog") is not None
-    counts = {} if is_repost else _counts(item)
+    counts = {} if is_repost else numbers(item, COUNT)
     created_at = item.get("created_at")
     if _is_outside(created_at, page):
         yield Drop("post", "outside_window", position)
@@ -147,7 +142,7 @@ def _post(page: Page, item: Any, position: str) -> Iterator[Row | Drop | Gap]:
     yield Row("post", values, position)
     for name, value in counts.items():
         yield observation(account_id, "post", post_id, name, "lifetime", value, f"{position} field {name}", **wrong)
-    if not is_repost:
+    if not is_repost and not wrong:
         for name in subjects_of(page):
             if name != "posts" and name not in counts and name not in NOT_EVERYWHERE:
                 object_id = post_id if isinstance(post_id, str) else None
@@ -173,9 +168,10 @@ def plain_text(content: Any) -> str | None:
 
 # --- the independent count ---
 
+A_NUMBER = "match(#, '[a-z_]+_count') || ((@ >= 0 || @ < 0) && !match(#, '.*([iI]d|ID)s?'))"
 PATHS: dict[str, dict[str, tuple[str, ...]]] = {
-    "account": {"account": ("$.id",), "observation": ("$[?match(#, '[a-z_]+_count')]",)},
-    "posts": {"post": ("$[*]",), "observation": ("$[?!@.reblog][?match(#, '[a-z_]+_count')]",)},
+    "account": {"account": ("$.id",), "observation": (f"$[?{A_NUMBER}]",)},
+    "posts": {"post": ("$[*]",), "observation": (f"$[?!@.reblog][?{A_NUMBER}]",)},
 }
 
 

@@ -26,6 +26,9 @@ SECRET_NAME = re.compile(r"(^|_)(token|secret|password|api_?key|authorization|si
 
 NOT_SECRET = frozenset({"__paging_token"})
 
+IDENTIFIER = re.compile(r".*([iI]d|ID)s?")
+"""Names of members that may be somebody's number: inReplyToId, account_id."""
+
 META_TOKEN = re.compile(r"(?:(?<![A-Za-z0-9_])|(?<=%[0-9A-Fa-f]{2}))EAA[A-Za-z0-9_-]{20,}")
 """How Meta's tokens begin; error messages quote them, and links within links (`…%3Faccess_token%3DEAA…`)."""
 
@@ -229,6 +232,22 @@ def _count(value: Any) -> Any:
     if isinstance(value, bool | int | float) or (isinstance(value, str) and COUNT.fullmatch(value)):
         return value
     return None
+
+
+def numbers(found: dict[str, Any], counts: re.Pattern[str]) -> dict[str, Any]:
+    """Of an own object every number, known or not, as it came: under the names of counts, and under any name that is not an id's:
+    what a platform adds is to be named, not lost. One that is null was not reported."""
+    return {
+        name: value
+        for name, value in found.items()
+        if (isinstance(value, str | int | float) if counts.fullmatch(name) else _is_new_number(name, value))
+    }
+
+
+def _is_new_number(name: str, value: Any) -> bool:
+    if not isinstance(value, int | float) or isinstance(value, bool) or IDENTIFIER.fullmatch(name):
+        return False
+    return value >= 0 or value < 0  # NaN is neither
 
 
 def dump(value: Any) -> str:

@@ -89,6 +89,10 @@ def classify(received: Received) -> SourceError | None:
     """
     body, status = received.body, received.status
     error = body.get("error") if isinstance(body, dict) else None
+    if isinstance(error, str):  # as Google's sign-in says no: {"error": "invalid_token"}
+        error = {"message": error, "errors": [{"reason": error}]}
+    if not isinstance(error, dict) and status == 401:
+        return TokenExpired("answer 401 without a reason that could be read")
     if not isinstance(error, dict):
         is_unknown = status < 300 and isinstance(body, dict) and _lists_no_channel(body)
         return AccountClosed("YouTube knows no channel of this id") if is_unknown else None

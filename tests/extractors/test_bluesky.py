@@ -396,9 +396,16 @@ def test_posts_out_of_the_window_are_dropped_by_name() -> None:
 
 def test_a_number_that_nobody_knows_is_passed_on_by_its_name() -> None:
     found = item()
-    found["post"] |= {"viewCount": 7, "likeCount": "42"}
+    found["post"] |= {"viewCount": 7, "likeCount": "42", "post_hugs": 3, "isLoud": True, "rootAuthorId": 41}
     counts = {row["source_field"]: row["value"] for row in rows_of(posts_of(found), "observation")}
-    assert (counts["viewCount"], counts["likeCount"]) == (7, "42")
+    assert (counts["viewCount"], counts["likeCount"], counts["post_hugs"]) == (7, "42", 3)
+    assert counts.keys() == {*POST_COUNTS, "viewCount", "post_hugs"}, "a name for a truth is no number, and an id nobody's count"
+    page = landed("posts", {"feed": [found]})
+    assert "rootAuthorId" not in page.body
+    assert BLUESKY.count(page)["observation"] == len(counts)
+    of_account = landed("account", {**PROFILE, "fans": 9})
+    assert "fans" in {row["source_field"] for row in rows_of(parse(of_account, BLUESKY), "observation")}
+    assert BLUESKY.count(of_account)["observation"] == len(USER_COUNTS) + 1
 
 
 @pytest.mark.parametrize("body", [{"feed": None}, {"feed": {}}, {"cursor": "c"}, []])
@@ -426,7 +433,9 @@ def test_a_post_of_another_account_lands_that_it_came_and_nothing_of_whom() -> N
     page = next(each for each in items if isinstance(each, Page) and each.endpoint == "posts")
     assert not [word for word in (CITIZEN, "Jane", "9999999") if word in page.body]
     parsed = parse(page, BLUESKY)
-    assert [row["account_id"] for row in rows_of(parsed, "post")] == [None, DID], "the gate names it as of no known account"
+    assert [row["account_id"] for row in rows_of(parsed, "post")] == [None, DID]
+    assert ["other_account" in row.get("_defect", "") for row in rows_of(parsed, "post")] == [True, False]
+    assert gaps_of(parsed) == [], "what it lacks is no hole of the account's"
     assert all(CITIZEN not in str(gap) for gap in parsed if isinstance(gap, Gap))
     items, _ = fetch(Api(profile={**PROFILE, **STRANGER}))
     page = next(each for each in items if isinstance(each, Page) and each.endpoint == "account")

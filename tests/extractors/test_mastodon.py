@@ -326,12 +326,19 @@ def test_posts_out_of_the_window_are_dropped_by_name() -> None:
 
 
 def test_a_status_of_another_account_and_a_number_that_nobody_knows_are_passed_on_by_name() -> None:
-    [post] = rows_of(posts_of(status(account=CITIZEN)), "post")
+    parsed = posts_of({"account": CITIZEN}, subjects="favourites_count")
+    [post] = rows_of(parsed, "post")
     assert "other_account" in post["_defect"]
+    assert gaps_of(parsed) == [], "what it lacks is no hole of the account's"
     counts = {
         row["source_field"]: row["value"] for row in rows_of(posts_of(status(loud_count=7, replies_count="2")), "observation")
     }
     assert (counts["loud_count"], counts["replies_count"]) == (7, "2")
+    page = landed("posts", [status(post_hugs=3, is_loud=True, quoted_account_id=41, odd=float("nan"))])
+    counts = {row["source_field"]: row["value"] for row in rows_of(parse(page, MASTODON), "observation")}
+    assert counts.keys() == {*POST_COUNTS, "post_hugs"}, "a name for a truth is no number, and an id nobody's count"
+    assert "quoted_account_id" not in page.body
+    assert MASTODON.count(page)["observation"] == len(counts)
 
 
 @pytest.mark.parametrize("body", [{}, {"id": "1"}, {"statuses": 5}])

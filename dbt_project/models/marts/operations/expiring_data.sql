@@ -77,9 +77,10 @@ combined as (
         declared.warn_days,
         declared.subject is not null as is_collected,
         last_collected.run_date as last_collected_on,
+        -- what nobody collects: what is there today is lost then
         case
-            when declared.subject is not null
-                then {{ plus_days('coalesce(last_collected.run_date, begun.first_run_date)', 'declared.kept_days') }}
+            when declared.subject is null then {{ plus_days(as_of_date(), 'declared.kept_days') }}
+            else {{ plus_days('coalesce(last_collected.run_date, begun.first_run_date)', 'declared.kept_days') }}
         end as lost_on,
         open_accounts.is_simulated
     from declared
