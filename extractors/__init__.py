@@ -34,7 +34,7 @@ SOURCES: tuple[Source, ...] = (
     FacebookPages(pseudonym=_pseudonym),
     Instagram(pseudonym=_pseudonym),
     XPosts(pseudonym=_pseudonym),
-    Bluesky(),
+    Bluesky(pseudonym=_pseudonym),
     YouTubeChannels(),
     Mastodon(),
     Threads(),

@@ -20,7 +20,7 @@ from tests.integration.traces import traces
 from tests.integration.worlds import WholeWorld, run_world
 
 FORCES = ("essex", "kent", "west-midlands", "thames-valley", "west-yorkshire")
-PLATFORMS_WITH_CONTACTS = ("facebook", "instagram", "x")
+PLATFORMS_WITH_CONTACTS = ("facebook", "instagram", "x", "bluesky")
 SPRING = date(2026, 4, 27)
 
 
