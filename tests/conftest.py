@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -17,3 +19,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((number for number, folder in enumerate(LONGEST_FIRST) if item.nodeid.startswith(folder)), len(LONGEST_FIRST))
 
     items.sort(key=rank)
+
+
+COMMON_WORLD = tuple(f"tests/integration/test_{name}.py" for name in ("truth", "uploads", "contacts"))
+"""They read the same world (tests/integration/conftest.py): on two workers it would be made twice."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file to a worker, as `--dist loadfile`, and those of the common world to one."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class TogetherScheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return COMMON_WORLD[0] if file in COMMON_WORLD else str(file)
+
+    return TogetherScheduling(config, log)

@@ -20,6 +20,8 @@ from include.warehouse import build
 from tests.extractors.test_upload import ACCOUNT, GWENT, POST, as_csv
 from tests.integration.worlds import WholeWorld, run_world
 
+pytestmark = pytest.mark.timeout(1800)
+
 EXACT = ("followers_end", "posts_published", "interactions", "views")
 
 

@@ -22,7 +22,9 @@ import pandas as pd
 
 from extractors import SOURCES
 from extractors.base import ApiSource, FileSource, SignalSource, SourceError
+from include import registry
 from include.collect import collect_force, collect_signals, plan
+from include.discover import discover
 from include.inbox import collect_dropped, collect_shipped
 from include.publish import publish
 from include.run import drop_survey_export, drop_uploads, simulated_connections
@@ -56,6 +58,11 @@ class WholeWorld:
     tokens: tuple[str, ...]
     reports: tuple[RunReport, ...]
     forces: tuple[str, ...] | None
+
+    @property
+    def force_count(self) -> int:
+        """How many forces were collected."""
+        return len(self.forces if self.forces is not None else registry.current().force_ids)
 
     @property
     def instants(self) -> list[Any]:
@@ -95,10 +102,10 @@ def collect_day(
     return reports
 
 
-def collect_files(home: Home, run_dates: Sequence[date], seed: int, forces: Iterable[str] | None = None) -> list[RunReport]:
+def collect_files(home: Home, run_dates: Sequence[date], seed: int) -> list[RunReport]:
     """The survey export, what people upload, and the shipped series."""
     reports, as_of = [], run_dates[-1]
-    for path in drop_uploads(home, run_dates, seed, forces):
+    for path in drop_uploads(home, run_dates, seed):
         collect_dropped(path.parent.name, path.name, as_of)
     exported = drop_survey_export(home, as_of, seed)
     if exported is not None and exported.exists():
@@ -138,7 +145,8 @@ def run_world(
     ):
         reports = [report for day in days for report in collect_day(simulator, day, forces, platforms)]
         if with_files:
-            reports += collect_files(home, days, seed, forces) + collect_open_signals(as_of)
+            reports += collect_files(home, days, seed) + collect_open_signals(as_of)
+            discover(as_of)
         build(as_of)
         if with_publication:
             publish(as_of)
