@@ -26,14 +26,18 @@ KEY = "^[0-9a-f]{32}$"
 
 
 def prepare(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
-    """Adds `_undecided` and `_decided_wrongly`: what the rule of the other direction has, or has not, said."""
+    """Adds `_undecided` and `_decided_wrongly` (what the rule of the other direction has, or has not, said), and `_account_on`:
+    platform and account as one text, null where the account is missing or unknown."""
     is_inbound = frame["direction"] == "inbound"
     own = frame["wants_answer"].where(is_inbound, frame["is_automatic"])
     other = frame["is_automatic"].where(is_inbound, frame["wants_answer"])
     is_known = frame["direction"].isin(DIRECTIONS)
     undecided = pd.Series("nothing", frame.index).where(own.isna() & is_known)
     wrongly = pd.Series("both", frame.index).where(other.notna() & is_known)
-    return of_its_force(observed(time_bounds(frame), facts), facts).assign(_undecided=undecided, _decided_wrongly=wrongly)
+    on = frame["platform"] + "/" + frame["account_id"]
+    on = on.where(frame["account_id"].isin(facts.account_ids))
+    made = of_its_force(observed(time_bounds(frame), facts), facts)
+    return made.assign(_undecided=undecided, _decided_wrongly=wrongly, _account_on=on)
 
 
 def rules(facts: Facts) -> list[Rule]:
@@ -46,6 +50,12 @@ def rules(facts: Facts) -> list[Rule]:
         *required("platform", "force_id", "account_id", "message_key", "direction", "created_at", "rule_version"),
         known_force(facts),
         known_account(facts),
+        one_of(
+            "account_of_another_platform",
+            "_account_on",
+            facts.accounts_on,
+            "account {account_id} is none of {platform} in the register (seed accounts)",
+        ),
         one_of("direction_unknown", "direction", DIRECTIONS, f"direction {{direction}} is none of {', '.join(DIRECTIONS)}"),
         matches("message_key_no_hash", "message_key", KEY, "message_key is not a keyed hash"),
         matches("reply_to_key_no_hash", "reply_to_key", KEY, "reply_to_key is not a keyed hash"),

@@ -61,7 +61,7 @@ class Facts:
     platform: str | None
     run_date: date
     force_ids: frozenset[str]
-    account_ids: frozenset[str]  # closed accounts too: what they said while open stays true
+    account_ids: frozenset[str]  # closed accounts too: what they said while open stays true; platform None: of all
     accounts_of_forces: frozenset[str]  # as account_of_force() writes them; of accounts open on the run date or the days beside it
     mapped_fields: Mapping[str, tuple[tuple[date, date], ...]]  # as field_name() writes them, with first and last day of asking
     day_zones: frozenset[str]
@@ -72,6 +72,7 @@ class Facts:
     watched: frozenset[str]  # channel/series
     observed_between: tuple[pd.Timestamp, pd.Timestamp]  # UTC, without its zone
     is_uploaded: bool  # people fill in its figures, and say of each when it was read
+    accounts_on: frozenset[str]  # platform/account, of every platform: for a source whose rows name theirs
     watched_as: frozenset[str]  # channel/series/period/stock or channel/series/period/flow
 
     @classmethod
@@ -79,7 +80,7 @@ class Facts:
         tables = registry.tables
         earliest, latest = observation_bounds(run_date)
         is_uploaded = registry.is_uploaded(platform)
-        before = LONGEST_UPLOAD_DAYS if is_uploaded else 1
+        before = LONGEST_UPLOAD_DAYS if is_uploaded or platform is None else 1
         if is_uploaded:
             earliest, latest = earliest - timedelta(days=before), run_instant(run_date) + timedelta(days=1)
         single = frozenset(row["question_code"] for row in tables["survey_questions"] if row["question_type"] == "single")
@@ -88,11 +89,11 @@ class Facts:
             platform=platform,
             run_date=run_date,
             force_ids=frozenset(registry.force_ids),
-            account_ids=registry.known_account_ids(platform) if platform else frozenset(),
+            account_ids=frozenset(row.account_id for row in registry.accounts if platform in (None, row.platform)),
             accounts_of_forces=frozenset(
                 account_of_force(row.account_id, row.force_id)
                 for row in registry.accounts
-                if row.platform == platform
+                if platform in (None, row.platform)
                 and row.valid_from <= run_date + timedelta(days=1)
                 and (row.valid_to is None or row.valid_to >= run_date - timedelta(days=before))
             ),
@@ -106,6 +107,7 @@ class Facts:
             # a single-choice question that was shown and skipped has the one row `no_answer`
             options=frozenset(options | {f"{question}/no_answer" for question in single}),
             watched=frozenset(f"{row['channel']}/{row['series']}" for row in tables["horizon_watchlist"]),
+            accounts_on=frozenset(f"{row.platform}/{row.account_id}" for row in registry.accounts),
             watched_as=frozenset(
                 f"{row['channel']}/{row['series']}/{row['value_period']}/{'stock' if row['is_stock'] == 'true' else 'flow'}"
                 for row in tables["horizon_watchlist"]
@@ -258,7 +260,7 @@ def known_account(facts: Facts) -> Rule:
         "account_unknown",
         "account_id",
         facts.account_ids,
-        f"account {{account_id}} is not in the register (seed accounts) of {facts.platform}",
+        f"account {{account_id}} is not in the register (seed accounts) of {facts.platform or 'any platform'}",
     )
 
 

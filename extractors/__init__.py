@@ -6,6 +6,7 @@ from extractors.base import Source
 from extractors.bluesky import Bluesky
 from extractors.facebook import FacebookPages
 from extractors.fediverse import FediverseUsers
+from extractors.inbox_contacts import InboxContacts
 from extractors.instagram import Instagram
 from extractors.mastodon import Mastodon
 from extractors.signals_mastodon import MastodonActivity
@@ -33,7 +34,7 @@ SOURCES: tuple[Source, ...] = (
     FacebookPages(pseudonym=_pseudonym),
     Instagram(pseudonym=_pseudonym),
     XPosts(pseudonym=_pseudonym),
-    Bluesky(),
+    Bluesky(pseudonym=_pseudonym),
     YouTubeChannels(),
     Mastodon(),
     Threads(),
@@ -42,6 +43,7 @@ SOURCES: tuple[Source, ...] = (
     Upload("tiktok", "TikTok (uploads)", seeds=_seeds),
     Upload("nextdoor", "Nextdoor (uploads)", seeds=_seeds),
     Upload("whatsapp", "WhatsApp channels (uploads)", seeds=_seeds),
+    InboxContacts(pseudonym=_pseudonym, seeds=_seeds),
     FediverseUsers(),
     WikimediaViews(),
     MastodonActivity(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,10 @@ class AccountReading(ABC):
     def for_landing(self, body: Any) -> Any:
         """What of an answer is landed, knowing whose it should be: of another's post nothing that tells of whom it is."""
 
+    def contacts(self) -> Iterator[Page | Gap]:
+        """Who turned to the account, before its answers are read: by default the platform does not tell."""
+        return iter(())
+
     def closed_or_renamed(self, error: AccountClosed) -> None:
         """What it means that the snapshot's account is unknown: by default that the account is closed."""
         raise error
@@ -60,6 +64,7 @@ class AccountReading(ABC):
         ended: SourceError | None = None
         try:
             yield from self._snapshot()
+            yield from self.contacts()
             yield from self._posts()
         except SourceError as error:
             # the token, a throttle, or the account itself: every further request would fail too
@@ -74,15 +79,24 @@ class AccountReading(ABC):
             yield Gap(self.account.account_id, name, cause, detail, None, "account")
 
     def _ask(
-        self, endpoint: str, request: Request, object_type: str, subjects: Sequence[str], **context: str
+        self,
+        endpoint: str,
+        request: Request,
+        object_type: str | None,
+        subjects: Sequence[str],
+        reduce: Callable[[Any], Any] | None = None,
+        **context: str,
     ) -> Generator[Page, None, Answer]:
-        """Yields the pages, returns the answer, raises the SourceError. object_type: whose fields the subjects are."""
+        """Yields the pages, returns the answer, raises the SourceError. object_type: whose fields the subjects are. reduce: as in
+        HttpClient.get."""
+        whose = {"object_type": object_type} if object_type else {}
         answer = self.client.get(
             endpoint,
             request.path,
             request.parameters,
             account_id=self.account.account_id,
-            context={"subjects": ",".join(subjects), "object_type": object_type, **self.context(), **context},
+            context={"subjects": ",".join(subjects), **whose, **self.context(), **context},
+            reduce=reduce,
             redact_more=self.for_landing,
         )
         yield from answer.pages
@@ -99,22 +113,34 @@ class AccountReading(ABC):
                 raise
             yield from self.gaps(error.cause, str(error))
 
+    def listed(
+        self,
+        endpoint: str,
+        request: Request,
+        object_type: str | None,
+        subjects: Sequence[str],
+        following_of: Callable[[Answer], Request | None],
+        reduce: Callable[[Any], Any] | None = None,
+    ) -> Iterator[Page]:
+        """A list, page by page. Raises the SourceError that ends it."""
+        seen: Counter[str] = Counter()
+        number = 1
+        while True:
+            answer = yield from self._ask(endpoint, request, object_type, subjects, reduce, page=str(number))
+            following = following_of(answer)
+            if following is None:
+                return
+            seen[f"{following.path} {sorted(following.parameters.items())}"] += 1
+            if max(seen.values()) > 2:  # twice is a page served again, three times a circle
+                raise Refused(f"paging leads back to a page already read; the list ends after {number} pages")
+            if number == LARGEST_NUMBER_OF_PAGES:
+                raise Refused(f"the list has more than {LARGEST_NUMBER_OF_PAGES} pages")
+            number, request = number + 1, following
+
     def _posts(self) -> Iterator[Page | Gap]:
         subjects = ("posts", *self.order.field_names("post", "lifetime"))
-        seen: Counter[str] = Counter()
-        number, request = 1, self.first_page()
         try:
-            while True:
-                answer = yield from self._ask("posts", request, "post", subjects, page=str(number))
-                following = self.following(answer)
-                if following is None:
-                    return
-                seen[f"{following.path} {sorted(following.parameters.items())}"] += 1
-                if max(seen.values()) > 2:  # twice is a page served again, three times a circle
-                    raise Refused(f"paging leads back to a page already read; the list ends after {number} pages")
-                if number == LARGEST_NUMBER_OF_PAGES:
-                    raise Refused(f"the list has more than {LARGEST_NUMBER_OF_PAGES} pages")
-                number, request = number + 1, following
+            yield from self.listed("posts", self.first_page(), "post", subjects, self.following)
         except (Outage, PermissionMissing) as error:
             yield Gap(self.account.account_id, "posts", error.cause, str(error))
             if isinstance(error, NoAnswer):

@@ -338,6 +338,10 @@ class FileSource(Source):
     """A source that comes as a file: dropped into `var/inbox/<name>/`, or shipped with the project (`shipped`)."""
 
     shipped: ClassVar[Path | None] = None
+    names_platforms: ClassVar[bool] = False
+    """Whether each row names its platform and force: a source of files without one platform of its own."""
+    keeps_files: ClassVar[bool] = True
+    """False where a file holds what must not be kept: it is removed once it was read, or refused (the reason stays)."""
 
     @abstractmethod
     def read(self, path: Path, run_date: date, observed_at: datetime) -> Iterator[Page | Gap]:

@@ -6,13 +6,14 @@ How a page becomes rows: bluesky_rows.py.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from extractors import bluesky_rows
 from extractors.account_reading import AccountReading, Request
 from extractors.base import (
+    Account,
     AccountClosed,
     ApiSource,
     Drop,
@@ -27,12 +28,16 @@ from extractors.base import (
     Throttled,
     TokenExpired,
 )
+from extractors.bluesky_contacts import mentioned_in, mentions_for_landing
+from extractors.contacts import Contacts
 from extractors.meta_rows import post_window
 from extractors.pacing import Limits, Window, rate_limit_windows, reset_seconds
 
 if TYPE_CHECKING:
     from extractors.http import Answer, HttpClient, Received
 
+SUBJECT = "messages"
+MENTIONS_PER_PAGE = 100
 POSTS_PER_PAGE = 50
 """The platform's own default, half of what it allows: few accounts post more in 30 days, and a list has no first date."""
 
@@ -48,16 +53,23 @@ def windows(received: Received) -> Iterator[Window]:
 
 
 class Bluesky(ApiSource):
-    """The forces' accounts on Bluesky: their followers and their posts of the last 30 days with public counts."""
+    """The forces' accounts on Bluesky: their followers, their posts of the last 30 days with public counts, and, with a token, who
+    turned to them.
+
+    pseudonym: the keyed hash for ids of messages. Without one no contact is asked for or kept.
+    """
 
     name = "bluesky"
     title = "Bluesky"
     platform = "bluesky"
     documentation = "docs/sources/bluesky.md"
-    kinds = ("account", "post", "observation")
+    kinds = ("account", "post", "observation", "message")
     own_items = bluesky_rows.OWN_ITEMS
     needs_token = False
     limits = Limits(read=windows)
+
+    def __init__(self, pseudonym: Callable[[str], str] | None = None) -> None:
+        self.contacts = Contacts(self.platform, pseudonym) if pseudonym else None
 
     def classify(self, received: Received) -> SourceError | None:
         return classify(received)
@@ -67,7 +79,7 @@ class Bluesky(ApiSource):
 
     def fetch(self, client: HttpClient, order: Order) -> Iterator[Page | Gap]:
         for account in order.accounts:
-            yield from _Reading(client, order, account).run()
+            yield from _Reading(client, order, account, self.contacts).run()
 
     def parse(self, page: Page) -> Iterator[Row | RowBatch | Drop | Gap]:
         return bluesky_rows.parse(page)
@@ -100,8 +112,41 @@ def classify(received: Received) -> SourceError | None:
 class _Reading(AccountReading):
     """By the DID, which no change of handle changes: who is unknown under it is gone."""
 
+    def __init__(self, client: HttpClient, order: Order, account: Account, contacts: Contacts | None) -> None:
+        super().__init__(client, order, account)
+        self.keeps = contacts
+        self.mentioned: dict[str, Any] = {}
+        """Uris of this run's mentions, and when each was said: in memory only, to tell which of them the force's replies answer."""
+
     def for_landing(self, body: Any) -> Any:
-        return bluesky_rows.for_landing(body, self.account.account_id)
+        return bluesky_rows.for_landing(body, self.account.account_id, self.keeps, self.mentioned)
+
+    def contacts(self) -> Iterator[Page | Gap]:
+        """The mentions, for which the network wants a login. Landed as keyed hashes, times and decisions."""
+        keeps, own = self.keeps, self.account.account_id
+        if keeps is None:
+            return
+        if not self.client.has_token:
+            detail = "the list of mentions needs a login: ask an account's own server, with a token (docs/sources/bluesky.md)"
+            yield Gap(own, SUBJECT, PermissionMissing.cause, detail)
+            return
+
+        def reduce(body: Any) -> Any:
+            self.mentioned.update(mentioned_in(body, bluesky_rows.published_at))
+            return mentions_for_landing(body, keeps, own, bluesky_rows.published_at)
+
+        since = f"{post_window(self.order.run_date)[0]:%Y-%m-%dT%H:%M:%SZ}"
+        asked = {"q": "*", "mentions": own, "sort": "latest", "since": since, "limit": str(MENTIONS_PER_PAGE)}
+        first = Request("xrpc/app.bsky.feed.searchPosts", asked)
+
+        def following(answer: Answer) -> Request | None:
+            cursor = answer.body.get("cursor") if isinstance(answer.body, dict) else None
+            return Request(first.path, {**asked, "cursor": cursor}) if isinstance(cursor, str) and cursor else None
+
+        try:
+            yield from self.listed("mentions", first, None, (SUBJECT,), following, reduce)
+        except SourceError as error:  # of the mentions alone: what else the account has is asked for all the same
+            yield Gap(own, SUBJECT, error.cause, str(error))
 
     def snapshot(self) -> Request:
         return Request("xrpc/app.bsky.actor.getProfile", {"actor": self.account.account_id})

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from extractors.base import Drop, Gap, Page, Row
+from extractors.bluesky_contacts import add_replies
+from extractors.contacts import Contacts, values_of
 from extractors.meta_rows import defect, is_before, observation, other_account, post_window, subjects_of
 from extractors.redaction import HIDDEN, numbers
 
@@ -30,11 +32,14 @@ REPOST_URI = re.compile(r"at://did:[a-z]+:[A-Za-z0-9._:%-]+/app\.bsky\.feed\.rep
 # --- what is landed ---
 
 
-def for_landing(body: Any, account_id: str | None = None) -> Any:
+def for_landing(
+    body: Any, account_id: str | None = None, contacts: Contacts | None = None, mentioned: Mapping[str, Any] | None = None
+) -> Any:
     """Of a profile its names and numbers; of an own post its words, times, numbers and how its media are described; of a reply
     no words; of a repost that there is one, since when, and its own id. Whom they answer, quote or mention goes.
 
     account_id: whose answer it should be, where that is known. Of another's profile or post nothing but that it came is left.
+    contacts, mentioned: where answers to the public are to be told (bluesky_contacts.add_replies).
     """
     if not isinstance(body, dict):
         return []
@@ -42,6 +47,8 @@ def for_landing(body: Any, account_id: str | None = None) -> Any:
         return {name: body[name] for name in ("error", "message") if isinstance(body.get(name), str)}
     if "feed" in body:
         feed = body["feed"]
+        if contacts is not None and account_id is not None and isinstance(feed, list):
+            add_replies(feed, contacts, mentioned or {}, account_id, published_at)
         kept: dict[str, Any] = {"feed": [_item(each, account_id) for each in feed] if isinstance(feed, list) else None}
         return {**kept, "cursor": body["cursor"]} if isinstance(body.get("cursor"), str) else kept
     if "profiles" in body:
@@ -76,7 +83,8 @@ def _item(found: Any, account_id: str | None) -> Any:
     is_reply = _is_reply(found)
     if isinstance(post.get("record"), dict):
         shown["record"] = _record(post["record"], is_reply)
-    return {**kept, **({"reply": {}} if is_reply else {}), "post": shown | numbers(post, COUNT)}
+    contact = {"contact": found["contact"]} if "contact" in found else {}
+    return {**kept, **({"reply": {}} if is_reply else {}), "post": shown | numbers(post, COUNT), **contact}
 
 
 def _is_reply(item: dict[str, Any]) -> bool:
@@ -128,7 +136,7 @@ def _embed(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def parse(page: Page) -> Iterator[Row | Drop | Gap]:
-    """Rows of kind account, post and observation. Values pass as they came; a hole is a Gap."""
+    """Rows of kind account, post, observation and message. Values pass as they came; a hole is a Gap."""
     if "error" in page.context:
         return
     body = json.loads(page.body)
@@ -142,6 +150,21 @@ def parse(page: Page) -> Iterator[Row | Drop | Gap]:
             return
         for number, item in enumerate(feed, start=1):
             yield from _post(page, item, f"feed of {page.account_id} page {page.context.get('page', '?')} item {number}")
+    elif page.endpoint == "mentions":
+        posts = body.get("posts") if isinstance(body, dict) else None
+        if not isinstance(posts, list):
+            yield Gap(page.account_id, "messages", "not_reported", "the answer came without a list of mentions")
+            return
+        for number, item in enumerate(posts, start=1):
+            yield _message(page, item, f"mentions of {page.account_id} page {page.context.get('page', '?')} item {number}")
+
+
+def _message(page: Page, item: Any, position: str) -> Row | Drop:
+    if not isinstance(item, dict):
+        return Row("message", {"_defect": f"expected an object, got {type(item).__name__}"}, position)
+    if _is_outside(item.get("created_at"), page):
+        return Drop("message", "outside_window", position)
+    return Row("message", values_of(page.account_id, item), position)
 
 
 def _accounts(page: Page, profiles: list[Any]) -> Iterator[Row | Gap]:
@@ -178,10 +201,12 @@ def _post(page: Page, item: Any, position: str) -> Iterator[Row | Drop | Gap]:
         yield Row("post", {"_defect": f"expected a post, got {type(post).__name__}"}, position)
         return
     record = post["record"] if isinstance(post.get("record"), dict) else {}
-    published_at, counts = _published_at(record.get("createdAt"), post.get("indexedAt")), numbers(post, COUNT)
-    if _is_outside(published_at, page):
+    moment, counts = published_at(record.get("createdAt"), post.get("indexedAt")), numbers(post, COUNT)
+    if _is_outside(moment, page):
         yield Drop("post", "outside_window", position)
         yield Drop("observation", "outside_window", position, len(counts))
+        if "contact" in item:
+            yield Drop("message", "outside_window", position)
         return
     uri = post.get("uri")
     at = POST_URI.fullmatch(uri) if isinstance(uri, str) else None
@@ -194,7 +219,7 @@ def _post(page: Page, item: Any, position: str) -> Iterator[Row | Drop | Gap]:
     values = {
         "post_id": uri,
         "account_id": account_id,
-        "published_at": published_at,
+        "published_at": moment,
         "kind": kind,
         "permalink": f"https://bsky.app/profile/{at[1]}/post/{at[2]}" if at else None,
         "text": record.get("text") if kind == "original" else None,
@@ -204,6 +229,8 @@ def _post(page: Page, item: Any, position: str) -> Iterator[Row | Drop | Gap]:
         **wrong,
     }
     yield Row("post", values, position)
+    if "contact" in item:
+        yield Row("message", values_of(account_id, item["contact"]) | wrong, position)
     for name, value in counts.items():
         yield observation(account_id, "post", uri, name, "lifetime", value, f"{position} field {name}", **wrong)
     for name in () if wrong else subjects_of(page):
@@ -225,7 +252,7 @@ def _repost(page: Page, reason: dict[str, Any], position: str) -> Row | Drop:
     return Row("post", values, position)
 
 
-def _published_at(created_at: Any, indexed_at: Any) -> Any:
+def published_at(created_at: Any, indexed_at: Any) -> Any:
     """The earlier of what the client says and of when the network saw the post: a client's clock can be wrong, or lie."""
     created, indexed = _moment(created_at), _moment(indexed_at)
     if created is not None and indexed is not None:
@@ -258,7 +285,7 @@ def ends_before(body: dict[str, Any], moment: datetime) -> bool:
         record = post["record"] if isinstance(post.get("record"), dict) else {}
         if reason.get("$type") == PIN:
             continue
-        sorted_by = reason.get("indexedAt") if reason else _published_at(record.get("createdAt"), post.get("indexedAt"))
+        sorted_by = reason.get("indexedAt") if reason else published_at(record.get("createdAt"), post.get("indexedAt"))
         found = _moment(sorted_by)
         return is_before(found.isoformat(), moment) if found else False
     return False
@@ -284,7 +311,12 @@ PATHS: dict[str, dict[str, tuple[str, ...]]] = {
         "account": ("$.did", "$.profiles[*]"),
         "observation": (f"$[?{A_NUMBER}]", f"$.profiles[*][?{A_NUMBER}]"),
     },
-    "posts": {"post": ("$.feed[*]",), "observation": (f"$.feed[*].post[?{A_NUMBER}]",)},
+    "posts": {
+        "post": ("$.feed[*]",),
+        "observation": (f"$.feed[*].post[?{A_NUMBER}]",),
+        "message": ("$.feed[*].contact",),
+    },
+    "mentions": {"message": ("$.posts[*]",)},
 }
 
 

@@ -131,6 +131,7 @@ class HttpClient:
     ) -> None:
         self._base_url = access.base_url.rstrip("/")
         self._origin = _origin(self._base_url)
+        self.has_token = access.token is not None
         self._secrets = (access.token.reveal(),) if access.token else ()
         self._run_date = run_date
         self._classify = classify

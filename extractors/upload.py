@@ -55,7 +55,7 @@ class Upload(FileSource):
         raw = [row for row in rows(path, path.read_bytes()) if str(row.cells.get("row", "")).strip().casefold() != EXAMPLE]
         if not raw:
             raise BadFile(f"{path.name}: nothing but the example of the template; fill in your figures and drop it again")
-        register = _Register(self._seeds(), self.platform)
+        register = Register(self._seeds(), self.platform)
         others = [row for row in raw if _said(row, "platform") in self.platforms and _said(row, "platform") != self.platform]
         if len(others) == len(raw):
             raise BadFile(f"{path.name}: all rows are of another platform; drop it into var/inbox/{_said(raw[0], 'platform')}/")
@@ -78,7 +78,7 @@ class Upload(FileSource):
                 context={"file": path.name, **({"force_id": part.force_id} if part.force_id else {}), **_asked(part.rows)},
             )
 
-    def _clean(self, row: RawRow, register: _Register) -> tuple[str | None, str | None, dict[str, Any]]:
+    def _clean(self, row: RawRow, register: Register) -> tuple[str | None, str | None, dict[str, Any]]:
         """Account, force and the row as it is landed. A row that cannot be read is landed as what is wrong with it."""
         landed: dict[str, Any] = {"number": row.number, "type": _said(row, "row")}
         account_id = force_id = None
@@ -246,7 +246,7 @@ def _asked(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return {**asked, **({"lists": ",".join(lists)} if lists else {}), **({"lists_short": "; ".join(short)} if short else {})}
 
 
-class _Register:
+class Register:
     """Forces, and a platform's accounts, by what people call them."""
 
     def __init__(self, seeds: Seeds, platform: str) -> None:

@@ -81,6 +81,20 @@ def instant(cell: Any) -> datetime:
     return local.astimezone(UTC)
 
 
+def instant_with_offset(cell: Any, is_utc: bool) -> datetime:
+    """Date and time with their own offset, or in UTC where the column says so. Raises Wrong: nothing is assumed of a message."""
+    on, at, offset = _moment(cell)
+    if not EARLIEST_YEAR <= on.year < LATEST_YEAR:
+        raise Wrong("time_unreadable", f"is in the year {on.year}")
+    if offset is not None:
+        return offset.astimezone(UTC)
+    if not is_utc:
+        raise Wrong("offset_missing", "has no offset (2026-10-31T14:05:00+00:00); where the tool exports UTC, use created_at_utc")
+    if at is None and not isinstance(cell, datetime):
+        raise Wrong("time_unreadable", "is a date without its time")
+    return datetime.combine(on, at or time(0), UTC)
+
+
 def _moment(cell: Any) -> tuple[date, time | None, datetime | None]:
     """Date, time where there is one, and the whole with its offset where it has one."""
     if isinstance(cell, Formula):

@@ -10,7 +10,7 @@ import csv
 import difflib
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
@@ -49,6 +49,22 @@ COLUMNS: dict[str, str] = {
 REQUIRED = ("row", "platform", "force", "read_at")
 SHEET = "figures"
 
+
+@dataclass(frozen=True)
+class Layout:
+    """One template: its columns, those without which a file is none, and how to get an empty one."""
+
+    title: str
+    columns: Mapping[str, str]
+    told_by: tuple[str, ...]  # columns by which its header is known
+    required: tuple[str, ...]
+    sheet: str
+    command: str
+    advice: str = "rename or remove them"  # about columns that are not its own
+
+
+FIGURES = Layout("upload template", COLUMNS, ("row", "platform"), REQUIRED, SHEET, "python -m include.upload_template")
+
 LARGEST_FILE, LARGEST_UNPACKED, MOST_PARTS, MOST_ROWS, MOST_COLUMNS = 20_000_000, 30_000_000, 1_000, 100_000, 200
 OLD_OR_LOCKED = b"\xd0\xcf\x11\xe0"
 
@@ -69,7 +85,7 @@ class RawRow:
     surplus: int = 0  # cells behind the last column of the header
 
 
-def rows(path: Path, content: bytes) -> list[RawRow]:
+def rows(path: Path, content: bytes, layout: Layout = FIGURES) -> list[RawRow]:
     """All rows that are not empty, of the one table with the template's header. Raises BadFile."""
     if not content.strip():
         raise BadFile(f"{path.name}: the file is empty; fill in the template and drop it again")
@@ -77,14 +93,14 @@ def rows(path: Path, content: bytes) -> list[RawRow]:
         raise BadFile(f"{path.name}: {len(content):,} bytes, more than {LARGEST_FILE:,}; split it by force")
     if content.startswith(OLD_OR_LOCKED):
         raise BadFile(f"{path.name}: an old .xls or a workbook with a password; save it as .xlsx without one, or as CSV UTF-8")
-    lines = _workbook(path, content) if content.startswith(b"PK") else _csv(path, content)
+    lines = _workbook(path, content, layout) if content.startswith(b"PK") else _csv(path, content)
     header: list[str] | None = None
     found: list[RawRow] = []
     for number, cells, is_hidden in lines:
         if not any(_is_filled(cell) for cell in cells):
             continue
         if header is None:
-            header = _header(path, number, cells)
+            header = _header(path, number, cells, layout)
             continue
         if len(found) == MOST_ROWS:
             raise BadFile(f"{path.name}: more than {MOST_ROWS:,} rows; split it by force")
@@ -100,25 +116,26 @@ def _is_filled(cell: Any) -> bool:
     return cell is not None and not (isinstance(cell, str) and not cell.strip())
 
 
-def _header(path: Path, number: int, cells: Sequence[Any]) -> list[str]:
+def _header(path: Path, number: int, cells: Sequence[Any], layout: Layout) -> list[str]:
     """The names of the columns, by place. Raises BadFile where a name is unknown, doubled, or a required one is not there."""
     names = [str(cell).strip().casefold().replace(" ", "_") if _is_filled(cell) else "" for cell in cells]
-    if not {"row", "platform"}.issubset(names):
+    if not set(layout.told_by).issubset(names):
+        told = " and ".join(repr(name) for name in layout.told_by)
         raise BadFile(
-            f"{path.name} row {number}: this is not the header of the upload template (no columns 'row' and 'platform'); "
-            "make a new one with `python -m include.upload_template`"
+            f"{path.name} row {number}: this is not the header of the {layout.title} (no columns {told}); "
+            f"make a new one with `{layout.command}`"
         )
-    unknown = [name for name in names if name and name not in COLUMNS]
+    unknown = [name for name in names if name and name not in layout.columns]
     if unknown:
         said = []
         for name in unknown:
-            near = difflib.get_close_matches(name, COLUMNS, 1)
+            near = difflib.get_close_matches(name, layout.columns, 1)
             said.append(f"{name[:40]!r}" + (f" (is it {near[0]!r}?)" if near else ""))
-        raise BadFile(f"{path.name} row {number}: columns that are not the template's: {', '.join(said)}; rename or remove them")
+        raise BadFile(f"{path.name} row {number}: columns that are not the template's: {', '.join(said)}; {layout.advice}")
     doubled = sorted({name for name in names if name and names.count(name) > 1})
     if doubled:
         raise BadFile(f"{path.name} row {number}: columns that stand there twice: {', '.join(doubled)}")
-    absent = [name for name in REQUIRED if name not in names]
+    absent = [name for name in layout.required if name not in names]
     if absent:
         raise BadFile(f"{path.name} row {number}: columns that are missing: {', '.join(absent)}")
     return names
@@ -156,8 +173,8 @@ def _decode(path: Path, content: bytes) -> str:
     raise BadFile(f"{path.name}: neither UTF-8 nor Windows-1252; save it as 'CSV UTF-8'")
 
 
-def _workbook(path: Path, content: bytes) -> Iterator[tuple[int, list[Any], bool]]:
-    """Rows of the sheet 'figures', or of the only one whose first filled row is the header."""
+def _workbook(path: Path, content: bytes, layout: Layout) -> Iterator[tuple[int, list[Any], bool]]:
+    """Rows of the sheet that the template names."""
     from openpyxl import load_workbook
 
     try:
@@ -165,15 +182,16 @@ def _workbook(path: Path, content: bytes) -> Iterator[tuple[int, list[Any], bool
             parts = archive.infolist()
             unpacked = sum(part.file_size for part in parts)
             if unpacked > LARGEST_UNPACKED or len(parts) > MOST_PARTS:
-                raise BadFile(f"{path.name}: {len(parts)} parts of {unpacked:,} bytes unpacked: too large for figures")
+                raise BadFile(f"{path.name}: {len(parts)} parts of {unpacked:,} bytes unpacked: too large for {layout.sheet}")
         book = load_workbook(io.BytesIO(content), data_only=False, keep_links=False, keep_vba=False)
     except BadFile:
         raise
     except Exception as error:  # a damaged archive fails in many ways, none of which says more
         raise BadFile(f"{path.name}: this workbook cannot be read ({type(error).__name__}); save it again as .xlsx") from None
-    sheets = [sheet for sheet in book.worksheets if sheet.title.casefold() == SHEET]
+    sheets = [sheet for sheet in book.worksheets if sheet.title.casefold() == layout.sheet]
     if not sheets:
-        raise BadFile(f"{path.name}: no sheet {SHEET!r}; keep the sheets of the template, or save the one with the figures as CSV")
+        wanted = f"no sheet {layout.sheet!r}; keep the sheets of the template, or save the one with the {layout.sheet} as CSV"
+        raise BadFile(f"{path.name}: {wanted}")
     sheet = sheets[0]
     merged = [str(area) for area in sheet.merged_cells.ranges]
     if merged:

@@ -500,6 +500,7 @@ def _record(
         "gaps": len(parsed.gaps),
         "redaction_version": REDACTION_VERSION,
         "requests": requests,
+        **({"names_platforms": True} if isinstance(source, FileSource) and source.names_platforms else {}),
         **more,
     }
     folder = _records_folder(home, source.name, run_date, batch, landed.ingest_id)

@@ -39,6 +39,9 @@ log = logging.getLogger(__name__)
 KIND, SUBJECTS = "message", frozenset({"messages", "posts"})
 """Both lists are needed: comments are those of the posts that the list of posts held."""
 
+EXPORTS = "contacts"
+"""The source of exports from social-inbox tools: files, each of several forces and platforms."""
+
 MANY_AT_ONCE = 10
 MOST = 0.5
 """More than so many, and more than this share of what was there: an empty answer is likelier than so many deletions. They go when
@@ -107,11 +110,21 @@ def erase_deleted(source: str, run_date: date, home: Home | None = None) -> Coun
             seen_in[force_of[account]] = newest
     if not gone:
         return Counter()
-    files = erase(source, gone, home)
+    # what a tool's export brought of the same messages goes first: a process that is killed in between finds them missing again
+    files = _erase_from_exports(source, gone, home)
+    files.update(erase(source, gone, home))
     for force_id, of_force in gone.items():
         seen = seen_in[force_id]
         _log(source, run_date, seen.ingest_id, force_id, DELETED_UPSTREAM, len(of_force), files[force_id], home, seen.observed_at)
     return Counter({force_id: len(of_force) for force_id, of_force in gone.items()})
+
+
+def _erase_from_exports(source: str, gone: Mapping[str, Collection[str]], home: Home) -> Counter[str]:
+    """The same messages in exports of social-inbox tools (extractors/inbox_contacts.py): one message has one key."""
+    if source == EXPORTS:
+        return Counter()
+    with held(home, f"validate-{EXPORTS}", f"erasure in {EXPORTS}"):
+        return erase(EXPORTS, gone, home)
 
 
 def _lists(source: str, home: Home) -> dict[str, list[_List]]:
@@ -172,11 +185,12 @@ def erase(source: str, gone: Mapping[str, Collection[str]], home: Home) -> Count
     cut: Counter[str] = Counter()
     files: Counter[str] = Counter()
     for force_id, keys in gone.items():
-        for path in sorted((home.landing / source).glob(f"*/{force_id}/*.jsonl.gz")):
+        batch = "*" if source == EXPORTS else force_id  # a file may be of several forces
+        for path in sorted((home.landing / source).glob(f"*/{batch}/*.jsonl.gz")):
             if _holds(path, keys):
                 cut[path.name.removesuffix(".jsonl.gz")] += _cut_from_landing(path, frozenset(keys), hashes)
                 files[force_id] += 1
-        for path in sorted((home.records / source).glob(f"*/{force_id}/*/{KIND}.parquet")):
+        for path in sorted((home.records / source).glob(f"*/{batch}/*/{KIND}.parquet")):
             pq.write_table(_cut(pq.read_table(path, partitioning=None), KIND, every, {}), path)
     for kind in RECORD_KINDS:
         accepted.rewrite(home.accepted, kind, source, partial(_cut, kind=kind, keys=every, hashes=hashes), home)

@@ -104,12 +104,17 @@ def collect_dropped(
 
     observed_at: when the file was had, as in collect_file.
 
+    A file of a source that keeps none (`keeps_files`) is removed instead, once its records are written or it is refused.
+
     A file that cannot be read as a whole is moved to `rejected/`, with the reason in a text file beside it, and BadFile goes on to
     the caller. Any other error, FileStillChanging among them, leaves the file where it is, to be tried again.
     """
+    import extractors
     from include.collect import collect_file
 
     home = home or Home.current()
+    of = extractors.source(source)
+    keeps_file = not isinstance(of, FileSource) or of.keeps_files
     folder = home.inbox / source
     path = next((each for each in folder.iterdir() if label(each) == name), folder / name)
     before = fingerprint(path)
@@ -124,13 +129,18 @@ def collect_dropped(
         require_unchanged(path, before)
         moved = _put_away(path, "rejected", name)
         moved.with_name(f"{moved.name}.reason.txt").write_text(f"{bad}\n", encoding="utf-8")
+        if not keeps_file:
+            moved.unlink()
         raise
     try:
         require_unchanged(path, before)
     except FileStillChanging:
         shutil.rmtree(collected.records)
         raise
-    _put_away(path, "processed", name)
+    if keeps_file:
+        _put_away(path, "processed", name)
+    else:
+        path.unlink()
     return collected
 
 

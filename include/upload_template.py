@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from extractors.inbox_contacts import CONTACTS
 from extractors.upload import EXAMPLE, KINDS, Upload
 from extractors.upload_file import COLUMNS, SHEET
 from include import registry
@@ -116,11 +117,73 @@ def _write_workbook(path: Path) -> Path:
     return path
 
 
+EXAMPLE_CONTACTS: tuple[dict[str, Any], ...] = (
+    {
+        "platform": "tiktok",
+        "force": "gwent",
+        "message_id": "7312345678901234567",
+        "direction": "inbound",
+        "created_at": "2026-10-31T18:05:00+00:00",
+        "text": "How do I report a stolen bike?",
+        "note": EXAMPLE,
+    },
+    {
+        "platform": "tiktok",
+        "force": "gwent",
+        "message_id": "7312345678901239999",
+        "direction": "outbound",
+        "created_at_utc": "2026-10-31 18:45",
+        "in_reply_to": "7312345678901234567",
+        "automatic": "no",
+        "note": EXAMPLE,
+    },
+)
+
+
+def write_contacts(path: Path) -> Path:
+    """The template for contacts, a workbook (.xlsx) or a CSV (.csv). Returns the path."""
+    names = list(CONTACTS.columns)
+    if path.suffix.casefold() == ".csv":
+        with path.open("w", newline="", encoding="utf-8-sig") as handle:
+            writer = csv.DictWriter(handle, names)
+            writer.writeheader()
+            writer.writerows(EXAMPLE_CONTACTS)
+        return path
+    from openpyxl import Workbook
+    from openpyxl.utils import get_column_letter
+
+    book = Workbook()
+    help_sheet = book.worksheets[0]
+    help_sheet.title = "help"
+    help_sheet.column_dimensions["A"].width, help_sheet.column_dimensions["B"].width = 18, 110
+    help_sheet.append(["Template for contacts", "One row for each message, either way. The file goes into var/inbox/contacts."])
+    help_sheet.append(
+        ["No people", "No names, handles, addresses or ids of people, in no column. The file is removed once it is read."]
+    )
+    for line in CONTACTS.columns.items():
+        help_sheet.append(line)
+    sheet = book.create_sheet(CONTACTS.sheet)
+    sheet.append(names)
+    for example in EXAMPLE_CONTACTS:
+        sheet.append([example.get(name) for name in names])
+    sheet.freeze_panes = "A2"
+    for place, name in enumerate(names, start=1):
+        letter = get_column_letter(place)
+        sheet.column_dimensions[letter].width = max(14, len(name) + 2)
+        if name in ("message_id", "in_reply_to"):
+            sheet.column_dimensions[letter].number_format = "@"  # an id must not become a number
+    book.active = 1
+    book.save(path)
+    return path
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The command: writes the template and says where."""
     parser = argparse.ArgumentParser(prog="python -m include.upload_template", description="The empty upload template")
     parser.add_argument("path", type=Path, nargs="?", default=Path("upload_template.xlsx"), help="ends in .xlsx or .csv")
-    print(write(parser.parse_args(arguments).path))
+    parser.add_argument("--contacts", action="store_true", help="the template for exports of social-inbox tools")
+    given = parser.parse_args(arguments)
+    print((write_contacts if given.contacts else write)(given.path))
 
 
 if __name__ == "__main__":

@@ -254,13 +254,15 @@ def _batch_frame(source: str, run_date: date, ingests: list[Ingest], judged: dic
 
 
 def _foreign_rows(rows: Judged, ingests: list[Ingest], source: str, run_date: date) -> np.ndarray:
-    """Rows that say they are of another source, platform, run or ingest than the folder they lie in."""
+    """Rows that say they are of another source, platform, run or ingest than the folder they lie in. Of some files each row names
+    its platform, and the suite judges it."""
     frame = rows.frame
     ids = np.array([ingest.ingest_id for ingest in ingests], dtype=object)[rows.ingest_of]
     platforms = np.array([ingest.manifest.get("platform") or "" for ingest in ingests], dtype=object)[rows.ingest_of]
+    names_its_own = np.array([bool(ingest.manifest.get("names_platforms")) for ingest in ingests])[rows.ingest_of]
     own = (
         (frame["ingest_id"].to_numpy(dtype=object) == ids)
-        & (frame["platform"].fillna("").to_numpy(dtype=object) == platforms)
+        & (names_its_own | (frame["platform"].fillna("").to_numpy(dtype=object) == platforms))
         & (frame["source"] == source).to_numpy()
         & (frame["run_date"] == pd.Timestamp(run_date)).to_numpy()
     )

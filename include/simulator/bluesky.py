@@ -5,21 +5,24 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from include.simulator.bluesky_world import BlueskyPost, BlueskyWorld, stranger_did
+from include.simulator.bluesky_world import BlueskyPost, BlueskyWorld, stranger_did, wire_moment
 from include.simulator.clock import Clock
+from include.simulator.contacts_world import Message
 from include.simulator.defects import removed_ids
 from include.simulator.register import Account
 from include.simulator.service import Answer, Question, RateWindows, Service, html_page
-from include.simulator.times import from_instant
+from include.simulator.times import from_instant, to_instant
 
 LIMIT, WINDOW_SECONDS = 3000, 300
 """Requests of one address in each window, through a PDS. The public AppView, asked without a token, tells no limit."""
 
 DEFAULT_LIMIT, LARGEST_LIMIT, MOST_ACTORS = 50, 100, 25
 PROFILE, PROFILES, FEED = "app.bsky.actor.getProfile", "app.bsky.actor.getProfiles", "app.bsky.feed.getAuthorFeed"
-ENDPOINTS = {PROFILE: "snapshot", PROFILES: "snapshot", FEED: "published_posts"}
+SEARCH, DEFAULT_SEARCH_LIMIT = "app.bsky.feed.searchPosts", 25
+ENDPOINTS = {PROFILE: "snapshot", PROFILES: "snapshot", FEED: "published_posts", SEARCH: "mentions"}
 FILTERS = ("posts_with_replies", "posts_no_replies", "posts_with_media", "posts_and_author_threads", "posts_with_video")
 CID = "bafyreisimulated"
 
@@ -72,12 +75,17 @@ class BlueskyAppView(Service):
                 raise XrpcError(429, "RateLimitExceeded", "Rate Limit Exceeded")
             if endpoint is None:
                 raise XrpcError(501, "MethodNotImplemented", "Method Not Implemented")
+            if endpoint == "mentions" and question.token is None:
+                page = html_page()
+                page.status = 403
+                return page
             self._refuse(force_id, endpoint)
             if self.due("html_page", force_id, endpoint):
                 page = html_page()
                 page.headers |= headers
                 return page
-            body = {PROFILE: self._profile, PROFILES: self._profiles, FEED: self._feed}[name](force_id, question)
+            answers = {PROFILE: self._profile, PROFILES: self._profiles, FEED: self._feed, SEARCH: self._mentions}
+            body = answers[name](force_id, question)
             is_cut = self.due("truncated_page", force_id, endpoint) is not None
         except XrpcError as error:
             if error.status == 429:
@@ -120,6 +128,8 @@ class BlueskyAppView(Service):
             raise XrpcError(400, "AccountTakedown", "Account has been suspended")
         if endpoint == "published_posts" and self.due("posts_permission_lost", force_id):
             raise XrpcError(400, "BlockedByActor", "Requester is blocked by actor")
+        if endpoint == "mentions" and self.due("messages_permission_lost", force_id):
+            raise XrpcError(403, "Forbidden", "Search is not available")
 
     # Profiles
 
@@ -204,6 +214,55 @@ class BlueskyAppView(Service):
         if "cursor" not in query and shown and self.due("duplicate_page", force_id):
             next_skip, has_more = 0, True
         return {"cursor": _cursor(next_skip), "feed": items} if has_more else {"feed": items}
+
+    # Mentions
+
+    def _mentions(self, force_id: str, question: Question) -> dict[str, Any]:
+        """What people say to an account, newest first; what they have deleted is gone. Reposts are no posts of the network."""
+        query = question.query
+        if not query.get("q"):
+            raise invalid('Error: Params must have the property "q"')
+        account, text = self._actor({"actor": query.get("mentions", "")}), query.get("limit", str(DEFAULT_SEARCH_LIMIT))
+        if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= LARGEST_LIMIT:
+            raise invalid(f"Error: limit can not be greater than {LARGEST_LIMIT}")
+        size, skip = int(text), _skipped(query["cursor"]) if "cursor" in query else 0
+        try:
+            since = to_instant(datetime.fromisoformat(query.get("since", "1970-01-02T00:00:00Z")))
+        except ValueError:
+            raise invalid("Error: since must be an ISO date") from None
+        there = [
+            message
+            for message in self.world.messages(account, since, self.clock.instant)
+            if message.is_there(self.clock.instant) and not message.is_repost
+        ]
+        shown = [self._mention(account, message) for message in there[skip : skip + size]]
+        more = {"cursor": _cursor(skip + size)} if len(there) > skip + size else {}
+        return {**more, "hitsTotal": len(there), "posts": shown}
+
+    def _mention(self, account: Account, message: Message) -> dict[str, Any]:
+        did = message.message_id.removeprefix("at://").partition("/")[0]
+        sent_at = wire_moment(message.sent_at, 0, 3)
+        tag = f"@{account.handle(self.clock.today)}"
+        start = len(message.text.partition(tag)[0].encode())
+        facet = {
+            "index": {"byteStart": start, "byteEnd": start + len(tag.encode())},
+            "features": [{"$type": "app.bsky.richtext.facet#mention", "did": account.account_id}],
+        }
+        record: dict[str, Any] = {"$type": "app.bsky.feed.post", "createdAt": sent_at, "text": message.text, "facets": [facet]}
+        if message.reply_to:
+            ref = {"cid": CID, "uri": message.reply_to}
+            record["reply"] = {"root": ref, "parent": ref}
+        author = {"did": did, "handle": f"{message.person.handle}.bsky.social", "displayName": message.person.name}
+        counts = dict.fromkeys(("replyCount", "repostCount", "likeCount", "quoteCount", "bookmarkCount"), 0)
+        return {
+            "uri": message.message_id,
+            "cid": CID,
+            "author": author,
+            "record": record,
+            **counts,
+            "indexedAt": sent_at,
+            "labels": [],
+        }
 
     @staticmethod
     def _is_left_out(post: BlueskyPost, chosen: str) -> bool:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
 import numpy as np
 
-from include.simulator.register import Account
+from include.simulator.contacts_world import ANSWERED_WITHIN, AUTOMATIC_REPLY, Conversations, Message, Turn
+from include.simulator.register import Account, Register
 from include.simulator.texts import message
 from include.simulator.timeline import POSTS_PER_WEEK_MAX, BasePost, Timeline, generator
-from include.simulator.times import DAY, HOUR, london_date, monday_of
+from include.simulator.times import DAY, HOUR, london_date, london_midnight, monday_of
 
 ALPHABET = "234567abcdefghijklmnopqrstuvwxyz"
 KINDS = ("original", "quote", "reply", "repost")
@@ -55,6 +56,7 @@ class BlueskyPost(BasePost):
     images: tuple[str, ...]  # descriptions; empty where there is none
     has_video: bool
     final: PublicCounts
+    turn: Turn | None = None  # of a reply: what it answers
 
     @property
     def is_original(self) -> bool:
@@ -83,6 +85,41 @@ class BlueskyWorld(Timeline[BlueskyPost]):
     following = 0.12
     fewest_posts_per_week, most_posts_per_week = 4.0, 9.0
 
+    def __init__(self, seed: int, register: Register) -> None:
+        super().__init__(seed, register)
+        self._unanswered: dict[tuple[str, date], tuple[Message, ...]] = {}
+
+    def messages(self, account: Account, first: int, last: int) -> list[Message]:
+        """What people said to an account between two instants, both included, newest first; what was deleted too."""
+        found: list[Message] = []
+        for post in self.posts(account, first, last + ANSWERED_WITHIN):
+            found.extend(post.turn.messages if post.turn else ())
+        monday = monday_of(london_date(first))
+        while london_midnight(monday) <= last:
+            self.week(account, monday)
+            found.extend(self._unanswered.get((account.account_id, monday), ()))
+            monday += timedelta(weeks=1)
+        inside = [message for message in found if first <= message.sent_at <= last]
+        return sorted(inside, key=lambda message: (message.sent_at, message.message_id), reverse=True)
+
+    def _conversations(self, account: Account, monday: date, times: list[int], kinds: list[str]) -> list[Turn | None]:
+        """For each post of a week what it answers, where it is a reply; and, aside, who got no answer."""
+        said = Conversations(
+            generator(self.seed, "bluesky contacts", account.account_id, monday),
+            account.account_id,
+            account.handle(monday),
+            lambda instant, person, number: f"at://{stranger_did(person.number)}/app.bsky.feed.post/{record_key(instant, number)}",
+        )
+        uri = f"at://{account.account_id}/app.bsky.feed.post/"
+        originals = [(instant, uri + record_key(instant, n)) for n, instant in enumerate(times) if kinds[n] == "original"]
+        turns = iter(said.answered([instant for n, instant in enumerate(times) if kinds[n] == "reply"], originals))
+        if account.is_open(monday):
+            silent = generator(self.seed, "bluesky silent", account.account_id, monday)
+            size = int(silent.poisson(0.25 * self.posts_per_week(account)))
+            moments = self._draw_times(generator(self.seed, "bluesky moments", account.account_id, monday), monday, size)
+            self._unanswered[account.account_id, monday] = said.unanswered(moments, originals)
+        return [next(turns) if kind == "reply" else None for kind in kinds]
+
     def post(self, post_id: str) -> BlueskyPost | None:
         did, _, rest = post_id.removeprefix("at://").partition("/")
         key, account = rest.rpartition("/")[2], self.accounts.get(did)
@@ -104,8 +141,10 @@ class BlueskyWorld(Timeline[BlueskyPost]):
         late = np.where(rng.random(size) < 0.08, rng.integers(HOUR, 60 * DAY, size), 0)
         strangers = rng.integers(0, 1 << 40, size)
         finals = self._draw_finals(rng, self.followers(account, monday), size)
+        turns = self._conversations(account, monday, times, [str(kind) for kind in kinds])
         posts = []
         for place in range(size):
+            turn = turns[place]
             if not account.is_open(london_date(times[place])):
                 continue
             kind, pick = str(kinds[place]), int(picks[place][0])
@@ -113,6 +152,12 @@ class BlueskyWorld(Timeline[BlueskyPost]):
             collection, key = "repost" if kind == "repost" else "post", record_key(times[place], place)
             # on the hour exactly: no fraction, so that no age of whole days is missed by part of a second
             micro = [0, 0] if times[place] % HOUR == 0 else [int(number) for number in sorted(fractions[place])]
+            if turn:  # on the second: what a person waits for is told in whole ones
+                micro = [0, 0]
+                text = f"@{turn.answers.person.handle}.bsky.social {AUTOMATIC_REPLY if turn.is_automatic else text}"
+            stranger, stranger_key = stranger_did(int(strangers[place])), record_key(times[place] - HOUR, 77)
+            if turn:
+                stranger, stranger_key = stranger_did(turn.answers.person.number), turn.answers.message_id.rpartition("/")[2]
             said = times[place] + int(late[place])  # the client's clock may be weeks late; the network's is right
             images = ("A picture, described for those who cannot see it." if pick % 7 else "",) * (pick % 4)
             posts.append(
@@ -121,17 +166,18 @@ class BlueskyWorld(Timeline[BlueskyPost]):
                     account_id=account.account_id,
                     published_at=times[place],
                     category=str(categories[place]),
-                    message=(f"@sim-citizen{pick % 999}.bsky.social {text}" if kind == "reply" else text)[:300],
+                    message=text[:300],
                     growth_seconds=float(growth[place]),
                     kind=kind,
                     place=place,
                     created_at=wire_moment(said, micro[0], int(digits[place][0])),
                     indexed_at=wire_moment(times[place], micro[1], 3),
-                    stranger=stranger_did(int(strangers[place])),
-                    stranger_key=record_key(times[place] - HOUR, 77),
+                    stranger=stranger,
+                    stranger_key=stranger_key,
                     images=images if kind in ("original", "quote") else (),
                     has_video=kind == "original" and not images and pick % 3 == 0,
                     final=self._of_kind(finals[place], kind),
+                    turn=turn,
                 )
             )
         return tuple(posts)

@@ -19,7 +19,7 @@ KINDS: dict[str, str] = {
     "insights_permission_lost": "insights answer 200 with an empty list",
     "posts_permission_lost": "the list of posts is refused: #10, on X 403 client-forbidden, on Bluesky 400 BlockedByActor, "
     "on Mastodon 401",
-    "messages_permission_lost": "what the public says is refused: #10, on X 403 client-forbidden",
+    "messages_permission_lost": "what the public says is refused: #10, on X 403 client-forbidden, on Bluesky 403",
     "token_expired": "every request is refused: 190, subcode 463, on X 401, on Bluesky 400 ExpiredToken, on YouTube 400 "
     "(detail.form old: in its older words)",
     "throttle": "the next detail.count requests (2) are refused. Meta: detail.code (32 or 80001, on Instagram 80002 or 4) with "
@@ -68,7 +68,7 @@ KIND_PLATFORMS: dict[str, tuple[str, ...]] = {
     "account_taken_down": ("bluesky",),
     "credits_depleted": ("x",),
     "activity_disabled": ("mastodon",),
-    "messages_permission_lost": ("facebook", "instagram", "x"),
+    "messages_permission_lost": ("facebook", "instagram", "x", "bluesky"),
 }
 ENDPOINTS = ("snapshot", "published_posts", "post_insights", "page_insights", "me_accounts", "mentions")
 """The parts that requests play, by Facebook's names everywhere: `published_posts` is Instagram's media and X's timeline too."""

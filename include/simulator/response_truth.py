@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from include.simulator.bluesky_world import BlueskyWorld, stranger_did
 from include.simulator.contacts_world import Message, still_there, under_post
 from include.simulator.defects import Defect, losses
 from include.simulator.readings import PLATFORMS
@@ -80,7 +81,7 @@ class _Visit:
     replies: list[tuple[int, str]]
 
 
-def _mentions(world: XWorld, account: Account, instant: int) -> _Visit:
+def _mentions(world: XWorld | BlueskyWorld, account: Account, instant: int) -> _Visit:
     start = _window_start(instant, LIST_DAYS)
     messages = {one.message_id: one for one in world.messages(account, start, instant) if one.is_there(instant)}
     replies = [
@@ -116,7 +117,8 @@ def response_truth(
     seeds: Path = SEEDS,
     platform: str = "x",
 ) -> pd.DataFrame:
-    """Every message (a mention on X, a comment on Facebook and Instagram) that a run has seen, and no later list as deleted.
+    """Every message (a mention on X and Bluesky, a comment on Facebook and Instagram) that a run has seen, and no later list as
+    deleted.
 
     Grain: account × message.
 
@@ -132,8 +134,10 @@ def response_truth(
         for instant in instants:
             day = london_date(instant)
             if account.is_open(day) and not _is_lost(planted, account.force_id, day, platform):
-                look = _mentions(world, account, instant) if isinstance(world, XWorld) else _comments(world, account, instant)
-                visits.append(look)
+                if isinstance(world, XWorld | BlueskyWorld):
+                    visits.append(_mentions(world, account, instant))
+                else:
+                    visits.append(_comments(world, account, instant))
         rows += _of_account(account, visits, seeds)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return frame.assign(**{name: pd.to_datetime(frame[name], unit="s", utc=True) for name in ("sent_at", "first_reply_at")})
@@ -184,16 +188,17 @@ def _of_account(account: Account, visits: list[_Visit], seeds: Path) -> list[dic
 
 
 def planted_people(seed: int, first: datetime, last: datetime, forces: Iterable[str] | None = None) -> set[str]:
-    """Every number of a person and of a message of the simulated public between two instants: what no file may hold."""
+    """Every id of a person and of a message of the simulated public between two instants: what no file may hold."""
     start, end = to_instant(first), to_instant(last)
     register = read_register(SEEDS, tuple(forces) if forces is not None else None)
     found: list[Message] = []
-    for platform in ("x", "facebook", "instagram"):
+    for platform in ("x", "bluesky", "facebook", "instagram"):
         world = PLATFORMS[platform].world(seed, register)
         for account in world.accounts.values():
-            if isinstance(world, XWorld):
+            if isinstance(world, XWorld | BlueskyWorld):
                 found += world.messages(account, start, end)
                 continue
             for post in world.posts(account, start, end):
                 found += under_post(seed, platform, post, account.handle(london_date(end)))[0]
-    return {message.message_id for message in found} | {message.person.person_id for message in found}
+    dids = {stranger_did(message.person.number) for message in found}
+    return {message.message_id for message in found} | {message.person.person_id for message in found} | dids

@@ -16,6 +16,7 @@ DAG_IDS = {
     "build_warehouse",
     "discover_accounts",
     "ingest_bluesky",
+    "ingest_contacts",
     "ingest_facebook",
     "ingest_instagram",
     "ingest_linkedin",

@@ -134,6 +134,7 @@ PLANTED: list[tuple[str, str, dict[str, Any], str]] = [
     ("message", "account_of_another_force", {"account_id": account_id("kent")}, "is not one of gwent on 2026-11-02"),
     ("message", "force_unknown", {"force_id": "atlantis"}, "force atlantis is not in the register"),
     ("message", "account_unknown", {"account_id": "42"}, "account 42 is not in the register (seed accounts) of facebook"),
+    ("message", "account_of_another_platform", {"platform": "x"}, "is none of x in the register"),
     ("message", "direction_unknown", {"direction": "sideways"}, "direction sideways is none of inbound, outbound"),
     ("message", "message_key_no_hash", {"message_key": "1301573587187331074"}, "message_key is not a keyed hash"),
     ("message", "reply_to_key_no_hash", {"reply_to_key": "@janedoe"}, "reply_to_key is not a keyed hash"),

@@ -20,6 +20,7 @@ from extractors.base import (
     Outage,
     Page,
     PermissionMissing,
+    Secret,
     SourceError,
     SourceField,
     Throttled,
@@ -441,3 +442,150 @@ def test_a_post_of_another_account_lands_that_it_came_and_nothing_of_whom() -> N
     page = next(each for each in items if isinstance(each, Page) and each.endpoint == "account")
     assert page.body == '{"did":"***"}'
     assert "other_account" in rows_of(parse(page, BLUESKY), "account")[0]["_defect"]
+
+
+# --- mentions ---
+
+
+def hashed(value: str) -> str:
+    """In the place of the keyed hash: as long, and not to be mistaken for what it stands for."""
+    return value.encode().hex()[-32:].rjust(32, "0")
+
+
+WITH_CONTACTS = Bluesky(pseudonym=hashed)
+NEIGHBOUR_URI = "at://did:plc:neighbour22222222222222/app.bsky.feed.post/3lpneighbour"
+
+
+def mention(key: str = "3lpjanejanej2", parent: str | None = None, did: str = CITIZEN, **more: Any) -> dict[str, Any]:
+    """A postView of the search, in the shape of the lexicon."""
+    facet = {"index": {"byteStart": 0, "byteEnd": 9}, "features": [{"$type": "app.bsky.richtext.facet#mention", "did": DID}]}
+    record = {
+        "$type": "app.bsky.feed.post", "createdAt": "2026-10-30T10:00:00.000Z", "facets": [facet],
+        "text": "@sim-gwent Jane Doe here, can you call me? https://example.org/jane",
+        **({"reply": {"root": {"cid": "c", "uri": parent}, "parent": {"cid": "c", "uri": parent}}} if parent else {}),
+    }  # fmt: skip
+    seen = {"uri": uri(key, did), "cid": "c", "author": STRANGER, "record": record, "indexedAt": "2026-10-30T10:00:01.000Z"}
+    return seen | more
+
+
+class Network(Api):
+    """The same network for one who is logged in: it can be searched. search: the answers, page by page."""
+
+    def __init__(self, *search: Any, **of_api: Any) -> None:
+        super().__init__(*of_api.pop("pages", ()), **of_api)
+        self.search = search
+
+    def __call__(self, asked: Asked) -> Any:
+        if asked.path != "/xrpc/app.bsky.feed.searchPosts":
+            return super().__call__(asked)
+        number = int(asked.query.get("cursor", "0"))
+        found = self.search[number]
+        if not isinstance(found, list):
+            return found
+        return {"posts": found, **({"cursor": str(number + 1)} if number + 1 < len(self.search) else {})}
+
+
+def fetch_contacts(script: Callable[[Asked], Any], token: str | None = "AAAAplanted0123456789") -> tuple[list[Any], Loopback]:
+    order = Order("gwent", (Account("bluesky", DID, "sim-gwent.bsky.social", "gwent"),), RUN_DATE, FIELDS)
+    with serving(script) as server:
+        client = HttpClient(
+            Access(server.base_url, Secret(token) if token else None), run_date=RUN_DATE, classify=WITH_CONTACTS.classify,
+            redact_more=WITH_CONTACTS.redact, own_items=WITH_CONTACTS.own_items, sleep=lambda seconds: None, tries=2,
+        )  # fmt: skip
+        items = list(WITH_CONTACTS.fetch(client, order))
+        client.close()
+    return items, server
+
+
+def messages_of(items: list[Any]) -> list[dict[str, Any]]:
+    pages = [each for each in items if isinstance(each, Page)]
+    found = rows_of([row for page in pages for row in parse(page, WITH_CONTACTS)], "message")
+    assert sum(WITH_CONTACTS.count(page)["message"] for page in pages) == len(found), "the independent count"
+    return found
+
+
+def answer_to(parent: str, text: str = "@janedoe.bsky.social Jane, we will", key: str = "3lpreplyreply") -> dict[str, Any]:
+    ref = {"root": {"cid": "c", "uri": parent}, "parent": {"cid": "c", "uri": parent}}
+    return item(key, "2026-10-30T11:00:00Z", {"text": text, "reply": ref}, reply={"parent": {"author": STRANGER}})
+
+
+def test_a_mention_and_its_answer_become_keys_times_and_decisions() -> None:
+    said = mention()
+    items, server = fetch_contacts(Network([said], pages=[[answer_to(said["uri"])]]))
+    assert gaps_of(items) == []
+    inbound, outbound = messages_of(items)
+    assert inbound == {
+        "account_id": DID,
+        "message_key": hashed(f"message bluesky {said['uri']}"),
+        "reply_to_key": None,
+        "direction": "inbound",
+        "created_at": "2026-10-30T10:00:00.000Z",
+        "is_automatic": None,
+        "wants_answer": True,
+        "rule_version": 1,
+    }
+    assert (outbound["direction"], outbound["is_automatic"]) == ("outbound", False)
+    assert outbound["reply_to_key"] == inbound["message_key"]
+    (asked,) = [one for one in server.asked if one.path.endswith("searchPosts")]
+    assert asked.query == {
+        "q": "*", "mentions": DID, "sort": "latest", "since": "2026-10-04T00:00:00Z", "limit": "100",
+    }  # fmt: skip
+
+
+def test_nothing_of_a_person_is_landed_of_mentions_or_answers() -> None:
+    said = [
+        mention(),
+        mention("3lpjanejanej3", NEIGHBOUR_URI),
+        mention("3lpjanejanej4", uri("3lpown")),
+        "janedoe",
+        {"uri": "janedoe"},
+    ]
+    items, _ = fetch_contacts(Network(said, [mention("3lpjanejanej5", OTHERS_URI)], pages=[[answer_to(said[0]["uri"])]]))
+    pages = [each for each in items if isinstance(each, Page)]
+    for page in pages:
+        landed_page = f"{page.request} {page.body} {dict(page.context)}".lower()
+        for person in (CITIZEN, "jane", "neighbour", "example.org", "aaaaplanted"):
+            assert person not in landed_page, (person, page.endpoint)
+    keys = [row["reply_to_key"] for row in messages_of(items) if row["direction"] == "inbound"]
+    own, same_person = hashed(f"message bluesky {uri('3lpown')}"), hashed(f"message bluesky {OTHERS_URI}")
+    assert keys == [None, None, own, None, None, same_person], "of a third person's words nothing is told"
+
+
+def test_what_is_no_contact_is_none() -> None:
+    own_thread = answer_to(uri("3lpown"), key="3lpthread")
+    gone = answer_to(f"at://{CITIZEN}/app.bsky.feed.post/3lpgonegonego")
+    reposted = {**of_a_citizen(reply={}), "reason": REPOST}
+    items, _ = fetch_contacts(Network([mention("3lpown2", did=DID)], pages=[[own_thread, gone, reposted]]))
+    (only,) = messages_of(items)
+    assert (only["direction"], only["reply_to_key"]) == ("outbound", None), "what was deleted does not come back with the answer"
+    (mentions,) = [each for each in items if isinstance(each, Page) and each.endpoint == "mentions"]
+    assert json.loads(mentions.body) == {"posts": [], "left_out": 1}
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        (Reply(b"<html>Forbidden jane</html>", 403, {"Content-Type": "text/html"}), "permission"),
+        (Reply(status=403, body={"error": "Forbidden", "message": "janedoe.bsky.social"}), "permission"),
+        (Reply(status=401, body={"error": "AuthMissing", "message": "Authentication Required"}), "expired_token"),
+        (Reply(status=502, body={"error": "UpstreamFailure", "message": "x"}), "outage"),
+    ],
+)
+def test_a_search_that_is_refused_is_a_gap_of_messages_alone(answer: Any, cause: str) -> None:
+    items, _ = fetch_contacts(Network(answer))
+    assert gaps_of(items) == [("messages", cause, None)]
+    assert [each.endpoint for each in items if isinstance(each, Page) and "error" not in each.context] == ["account", "posts"]
+    assert "jane" not in "".join(each.body for each in items if isinstance(each, Page) and each.endpoint == "mentions").lower()
+
+
+def test_an_answer_without_a_list_of_mentions_is_a_gap() -> None:
+    items, _ = fetch_contacts(Network({"hitsTotal": 0}))
+    found = [row for page in items if isinstance(page, Page) for row in parse(page, WITH_CONTACTS) if isinstance(row, Gap)]
+    assert ("messages", "not_reported") in [(each.subject, each.cause) for each in found]
+
+
+def test_without_a_token_mentions_are_not_asked_for_and_are_a_gap() -> None:
+    items, server = fetch_contacts(Api([answer_to(OTHERS_URI)]), token=None)
+    assert gaps_of(items) == [("messages", "permission", None)]
+    assert not [one for one in server.asked if "searchPosts" in one.path]
+    assert [row["reply_to_key"] for row in messages_of(items)] == [None]

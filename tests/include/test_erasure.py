@@ -17,11 +17,13 @@ import pytest
 from extractors.base import Access, Secret
 from include import accepted, erasure
 from include.collect import collect_force
+from include.inbox import collect_dropped
 from include.pseudonyms import pseudonym
 from include.registry import current
 from include.settings import Home, run_instant
 from include.validation import validate_run
 from tests.extractors.loopback import Asked, Loopback, Reply, serving
+from tests.extractors.test_inbox_contacts import as_csv
 from tests.extractors.test_x import post_item
 
 DAYS = [date(2026, 10, 30), date(2026, 10, 31), date(2026, 11, 1), date(2026, 11, 2)]
@@ -192,3 +194,21 @@ def test_a_file_names_whom_to_erase_and_is_removed(home: Home, public: Public, s
     assert len(places_of(home, key(5))) >= 2, "another platform's message of the same id"
     assert erasures() == [("2026-10-31", 1, "named_in_a_file")]
     assert sums(home) == [(11, 11)]
+
+
+def test_what_x_no_longer_lists_goes_from_exports_of_social_inbox_tools_too(public: Public, server: Loopback, home: Home) -> None:
+    """Both brought it under one key."""
+    run(public, server, DAYS[0])
+    inbox = home.inbox / "contacts"
+    inbox.mkdir(parents=True)
+    row = {"platform": "x", "force": "gwent", "direction": "inbound", "created_at": "2026-10-29T10:00:00Z", "wants_answer": "yes"}
+    as_csv(inbox / "export.csv", [{**row, "message_id": message_id(number)} for number in (3, 4, 500)])
+    collect_dropped("contacts", "export.csv", DAYS[0], home)
+    validate_run("contacts", DAYS[0])
+    brought = {each["source"] for each in accepted.read("message").to_pylist() if each["message_key"] == key(3)}
+    assert brought == {"x", "contacts"}
+    public.there.remove(3)
+    run(public, server, DAYS[1])
+    assert places_of(home, key(3)) == []
+    left = {each["message_key"] for each in accepted.read("message", home, "contacts").to_pylist()}
+    assert left == {key(4), key(500)}, "a private message is in no list of mentions: nobody can say that it is gone"

@@ -22,7 +22,7 @@ from tests.integration.worlds import WholeWorld, run_world
 pytestmark = pytest.mark.timeout(1800)
 
 FORCES = ("essex", "kent", "west-midlands", "thames-valley", "west-yorkshire")
-PLATFORMS_WITH_CONTACTS = ("facebook", "instagram", "x")
+PLATFORMS_WITH_CONTACTS = ("facebook", "instagram", "x", "bluesky")
 SPRING = date(2026, 4, 27)
 
 

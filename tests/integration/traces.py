@@ -17,7 +17,8 @@ from include.simulator.contacts_world import HANDLE_MARK, NAME_MARK, TELEPHONE_M
 NUMBER = re.compile(rb"[0-9]{9,}(?:_[0-9]+)?")
 """Ids of people and messages are long numbers; those of comments join two."""
 
-MARKS = tuple(mark.encode() for mark in (HANDLE_MARK, NAME_MARK, TELEPHONE_MARK))
+DID_MARK = "did:plc:citizen"
+MARKS = tuple(mark.encode() for mark in (HANDLE_MARK, NAME_MARK, TELEPHONE_MARK, DID_MARK))
 
 
 def traces(home: Home, planted: Collection[str], looked: Counter[str], besides: Iterable[bytes] = ()) -> list[str]:

@@ -21,6 +21,7 @@ from tests.simulator.conftest import SEED, Asking, account_id
 TODAY = date(2026, 11, 2)
 GWENT, MET = account_id("bluesky", "gwent"), account_id("bluesky", "metropolitan")
 PROFILE, PROFILES, FEED = "app.bsky.actor.getProfile", "app.bsky.actor.getProfiles", "app.bsky.feed.getAuthorFeed"
+SEARCH = "app.bsky.feed.searchPosts"
 COUNTS = ["replyCount", "repostCount", "likeCount", "quoteCount", "bookmarkCount"]
 
 
@@ -187,3 +188,29 @@ def test_a_post_is_found_by_its_uri_and_keys_tell_their_time() -> None:
     for post in world.week(account, date(2026, 10, 26)):
         assert world.post(post.post_id) is post
     assert world.post("at://did:plc:nobody/app.bsky.feed.post/3aaaaaaaaaaaa") is None
+
+
+def test_mentions_are_found_by_who_is_logged_in(bluesky: Asking) -> None:
+    """Newest first, page by page, each naming the account; and what the feed's replies answer is among them."""
+    asked = {"q": "*", "mentions": GWENT, "sort": "latest", "since": "2026-10-04T00:00:00Z"}
+    whole = ask(bluesky, SEARCH, limit=100, **asked).json()["posts"]
+    assert len(whole) > 3
+    times = [post["record"]["createdAt"] for post in whole]
+    assert times == sorted(times, reverse=True)
+    assert min(times) >= "2026-10-04"
+    assert all(post["record"]["facets"][0]["features"][0]["did"] == GWENT for post in whole)
+    pages, cursor = [], {}
+    for _ in range(len(whole)):
+        body = ask(bluesky, SEARCH, limit=2, **asked, **cursor).json()
+        pages += body["posts"]
+        if "cursor" not in body:
+            break
+        cursor = {"cursor": body["cursor"]}
+    assert pages == whole
+    answered = {one["reply"]["parent"]["uri"] for one in feed(bluesky, GWENT)["feed"] if "reply" in one and not reason(one)}
+    assert answered & {post["uri"] for post in whole}
+    refused = bluesky.get(SEARCH, None, version="xrpc", **asked)
+    assert (refused.status_code, refused.headers["Content-Type"].split(";")[0]) == (403, "text/html")
+    assert ask(bluesky, SEARCH, mentions=GWENT).status_code == 400, "a search wants a q"
+    plant(bluesky, "messages_permission_lost")
+    assert ask(bluesky, SEARCH, **asked).json()["error"] == "Forbidden"

@@ -97,7 +97,7 @@ found as (
         'not_collected' as gap_cause
     from {{ ref('int_responses') }} as responses
     inner join definitions on definitions.basis = 'contacts'
-    where responses.status = 'missing'
+    where responses.status = 'missing' and responses.is_export_only is not true
 
     union all
 

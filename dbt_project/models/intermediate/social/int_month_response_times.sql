@@ -6,6 +6,8 @@ with responses as (
         wants_answer and status <> 'missing' as is_asked,
         wants_answer and coalesce(is_answered_within_7_days, false) as is_answered
     from {{ ref('int_responses') }}
+    -- of a month only what lists show: whether an export holds all of one nobody can tell
+    where is_export_only is not true
 
 ),
 

@@ -39,6 +39,7 @@ watched as (
             and messages.account_id = lists.account_id
             and messages.created_at >= lists.seen_from
             and messages.censored_at <= lists.seen_to
+    where messages.is_export_only is not true
 
 ),
 
@@ -54,9 +55,12 @@ judged as (
         watched.message_key is not null as is_watched,
         -- the seven days are not over, or a run to come will still list it
         messages.censored_at > {{ as_of_instant() }}
-        or messages.created_at >= {{ list_starts_at(plus_days(as_of_date(), 1), 'contact_platforms.window_days') }} as is_awaited
+        or (
+            messages.is_export_only is not true
+            and messages.created_at >= {{ list_starts_at(plus_days(as_of_date(), 1), 'contact_platforms.window_days') }}
+        ) as is_awaited
     from messages
-    inner join {{ ref('contact_platforms') }} as contact_platforms on messages.platform = contact_platforms.platform
+    left join {{ ref('contact_platforms') }} as contact_platforms on messages.platform = contact_platforms.platform
     left join responses
         on
             messages.platform = responses.platform
@@ -95,5 +99,6 @@ select
     end as status,
     first_seen_at,
     last_seen_at,
+    is_export_only,
     is_simulated
 from judged

@@ -13,6 +13,8 @@ select
     {{ first_value_by('rule_version', 'observed_at') }} as rule_version,
     min(observed_at) as first_seen_at,
     max(observed_at) as last_seen_at,
+    -- brought by an export of a social-inbox tool alone: no list of the platform would show it, or its answer
+    bool_and(source = 'contacts') as is_export_only,
     bool_or(is_simulated) as is_simulated
 from {{ known('message') }} as source
 group by platform, account_id, message_key
