@@ -228,7 +228,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "content_categories": ("category_code", "category_name", "is_named", "sort_order"),
     "statuses": ("code", "code_type", "label"),
     "gap_causes": ("cause", "label", "is_retryable"),
-    "contact_platforms": ("platform", "contacts", "window_days"),
+    "contact_platforms": ("platform", "contacts", "has_contacts"),
     "office_hours": ("force_id", "weekday", "opens", "closes", "is_assumed"),
     "bank_holidays": ("holiday", "title"),
     "survey_waves": ("wave", "fieldwork_start", "fieldwork_end", "layout", "file_name_pattern"),
@@ -374,7 +374,10 @@ def _office_hours(reader: _Reader, tables: dict[str, list[Row]]) -> None:
         if row["weekday"] not in WEEKDAYS:
             reader.problem("office_hours", row["_line"], f"weekday {row['weekday']!r} is none of 1 (Monday) to 7 (Sunday)")
     for row in tables["contact_platforms"]:
-        reader.convert("contact_platforms", row, "window_days", int)
+        reader.convert("contact_platforms", row, "has_contacts", _boolean)
+        reader.convert("contact_platforms", row, "window_days", lambda text: int(text) if text else None)
+        if row.get("has_contacts") != "true" and row.get("window_days"):
+            reader.problem("contact_platforms", row["_line"], "window_days of a platform that has no contacts")
     for row in tables["bank_holidays"]:
         reader.convert("bank_holidays", row, "holiday", date.fromisoformat)
 
