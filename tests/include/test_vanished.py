@@ -70,7 +70,8 @@ def test_all_numbers_of_a_kind_that_go_at_once_are_named(home: Home, cause: str,
     collected(home, LAST_WEEK, {"fan_count": ACCOUNTS})
     gap = {"source": "facebook", "platform": "facebook", "run_date": RUN_DATE, "object_type": "account", "subject": "fan_count",
            "outcome": "gap", "cause": cause}  # fmt: skip
-    accepted.merge("collection", "facebook", RUN_DATE, to_table("collection", [{**gap, "account_id": one} for one in ACCOUNTS]), home)
+    gaps = to_table("collection", [{**gap, "account_id": one} for one in ACCOUNTS])
+    accepted.merge("collection", "facebook", RUN_DATE, gaps, home)
     assert list(vanished.fields("facebook", RUN_DATE, home, {"fan_count": cause})) == named
 
 
