@@ -30,7 +30,8 @@ from extractors.base import (
 )
 from extractors.contacts import Contacts
 from extractors.meta import InvalidParameter, NotOfThisPost, TooMuchAsked, suspects
-from extractors.meta_rows import is_empty_list, post_window
+from extractors.meta_rows import is_empty_list
+from extractors.post_window import post_window
 
 if TYPE_CHECKING:
     from extractors.http import HttpClient

@@ -11,65 +11,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from extractors.base import Gap, Page, Row
+from extractors.json_paths import Paths, count_by_paths, found_at
+from extractors.page_rows import cut, defect, observation, other_account, subjects_of
 
 DAY_TZ = "America/Los_Angeles"
 """Meta's day."""
-
-POST_WINDOW_DAYS = 30
-"""Days of posts read again in each run, the run date among them: the last reading is at an age of 28 days."""
-
-
-def post_window(run_date: date) -> tuple[datetime, datetime]:
-    """From the first instant of the window to the first after it (UTC)."""
-    end = datetime.combine(run_date + timedelta(days=1), time(), tzinfo=UTC)
-    return end - timedelta(days=POST_WINDOW_DAYS), end
-
-
-def is_before_window(published: Any, run_date: date) -> bool:
-    """Whether a post is older than what was asked. A time that cannot be read, or one to come, is not: the suite judges it."""
-    return is_before(published, post_window(run_date)[0])
-
-
-def is_before(published: Any, moment: datetime) -> bool:
-    try:
-        return datetime.fromisoformat(published) < moment
-    except (TypeError, ValueError, OverflowError):
-        return False
-
-
-def subjects_of(page: Page) -> list[str]:
-    """What was asked for with this page."""
-    return [name for name in page.context.get("subjects", "").split(",") if name]
-
-
-def observation(
-    account_id: Any, object_type: str, object_id: Any, source_field: Any, period: Any, value: Any, position: str, **more: Any
-) -> Row:
-    values = {
-        "account_id": account_id,
-        "object_type": object_type,
-        "object_id": object_id,
-        "source_field": source_field,
-        "period": period,
-        "value": value,
-        "origin": "reported",
-    }
-    return Row("observation", values | more, position)
-
-
-def defect(rule: str, reason: str) -> dict[str, str]:
-    return {"_defect": f"{rule}: {reason}"}
-
-
-def cut(value: Any) -> str:
-    return str(value)[:60]
-
-
-def other_account(page: Page, account_id: Any) -> dict[str, str]:
-    """The defect of a row that is not of the account that was asked; nothing is put right silently."""
-    if account_id == page.account_id:
-        return {}
-    return defect("other_account", f"account {page.account_id} was asked, the answer is of {cut(account_id)}")
 
 
 def account(page: Page, body: Any, url: Any) -> Iterator[Row | Gap]:
@@ -243,7 +189,7 @@ def day_of_meta(day: date) -> tuple[datetime, datetime]:
 
 # --- the independent count ---
 
-INSIGHT_PATHS: dict[str, dict[str, tuple[str, ...]]] = {
+INSIGHT_PATHS: dict[str, Paths] = {
     "account_insights": {
         "observation": (
             "$.data[*].values[*].value",
@@ -261,26 +207,17 @@ INSIGHT_PATHS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
-@cache
-def _compiled(path: str) -> Any:
-    import jsonpath
-
-    return jsonpath.compile(path)
-
-
-def count(page: Page, paths_of: Mapping[str, Mapping[str, tuple[str, ...]]]) -> Counter[str]:
+def count(page: Page, paths_of: Mapping[str, Paths]) -> Counter[str]:
     """Records of each kind in a page, by JSON paths. Of observations, the reported values: those that are not null.
 
     paths_of: endpoint to kind to paths. Observations of an account are the fields that were asked for.
     """
-    found: Counter[str] = Counter()
+    paths = dict(paths_of[page.endpoint])
+    if page.endpoint == "account" and "observation" in paths:
+        paths["observation"] = tuple(f"$['{name}']" for name in page.context.get("subjects", "").split(",") if name)
     body = json.loads(page.body)
-    for kind, paths in paths_of[page.endpoint].items():
-        if page.endpoint == "account" and kind == "observation":
-            paths = tuple(f"$['{name}']" for name in page.context.get("subjects", "").split(",") if name)
-        for path in paths:
-            values = _compiled(path).findall(body)
-            if page.endpoint in INSIGHT_PATHS:  # an object is as many numbers as it has
-                values = [one for value in values for one in (value.values() if isinstance(value, dict) else (value,))]
-            found[kind] += sum(value is not None for value in values) if kind == "observation" else len(values)
+    found = count_by_paths(body, paths)
+    for path in paths["observation"] if page.endpoint in INSIGHT_PATHS else ():
+        objects = [value for value in found_at(path, body) if isinstance(value, dict)]
+        found["observation"] += sum(sum(number is not None for number in one.values()) - 1 for one in objects)
     return found
