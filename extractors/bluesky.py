@@ -30,8 +30,8 @@ from extractors.base import (
 )
 from extractors.bluesky_contacts import mentioned_in, mentions_for_landing
 from extractors.contacts import Contacts
-from extractors.meta_rows import post_window
 from extractors.pacing import Limits, Window, rate_limit_windows, reset_seconds
+from extractors.post_window import post_window
 
 if TYPE_CHECKING:
     from extractors.http import Answer, HttpClient, Received

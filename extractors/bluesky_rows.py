@@ -7,13 +7,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 from extractors.base import Drop, Gap, Page, Row
 from extractors.bluesky_contacts import add_replies
 from extractors.contacts import Contacts, values_of
-from extractors.meta_rows import defect, is_before, observation, other_account, post_window, subjects_of
+from extractors.json_paths import Paths, count_by_paths
+from extractors.page_rows import defect, observation, other_account, subjects_of
+from extractors.post_window import is_before, post_window
 from extractors.redaction import HIDDEN, numbers
 
 OWN_ITEMS = ("feed", "feed.post", "feed.post.record", "profiles")
@@ -306,7 +307,7 @@ def _media(record: dict[str, Any]) -> list[bool]:
 # --- the independent count ---
 
 A_NUMBER = "match(#, '[A-Za-z]+Count') || ((@ >= 0 || @ < 0) && !match(#, '.*([iI]d|ID)s?'))"
-PATHS: dict[str, dict[str, tuple[str, ...]]] = {
+PATHS: dict[str, Paths] = {
     "account": {
         "account": ("$.did", "$.profiles[*]"),
         "observation": (f"$[?{A_NUMBER}]", f"$.profiles[*][?{A_NUMBER}]"),
@@ -320,17 +321,6 @@ PATHS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
-@cache
-def _compiled(path: str) -> Any:
-    import jsonpath
-
-    return jsonpath.compile(path)
-
-
 def count(page: Page) -> Counter[str]:
     """Records of each kind in a page, by JSON paths."""
-    body, found = json.loads(page.body), Counter[str]()
-    for kind, paths in PATHS[page.endpoint].items():
-        for path in paths:
-            found[kind] += len(_compiled(path).findall(body))
-    return found
+    return count_by_paths(json.loads(page.body), PATHS[page.endpoint])

@@ -18,8 +18,8 @@ from extractors.contacts import Contacts
 from extractors.facebook_rows import count, parse
 from extractors.meta import classify
 from extractors.meta_reading import INSIGHT_DAYS, MetaReading
-from extractors.meta_rows import is_before_window
 from extractors.pacing import Limits, meta_windows
+from extractors.post_window import is_before_window
 
 if TYPE_CHECKING:
     from extractors.http import HttpClient, Received

@@ -9,7 +9,10 @@ from typing import Any
 
 from extractors import meta_rows
 from extractors.base import Drop, Gap, Page, Row
-from extractors.meta_rows import at_path, is_before_window, observation, other_account
+from extractors.json_paths import Paths
+from extractors.meta_rows import at_path
+from extractors.page_rows import observation, other_account, subjects_of
+from extractors.post_window import is_before_window
 
 COUNTS = ("shares.count", "reactions.summary.total_count", "comments.summary.total_count")
 """Where the counts stand in an item of the list of posts; the path is the name of the field too."""
@@ -28,7 +31,7 @@ def parse(page: Page) -> Iterator[Row | Drop | Gap]:
     if "error" in page.context:
         return
     body = json.loads(page.body)
-    subjects = meta_rows.subjects_of(page)
+    subjects = subjects_of(page)
     if page.endpoint == "account":
         yield from meta_rows.account(page, body, body.get("link") if isinstance(body, dict) else None)
     elif page.endpoint == "published_posts":
@@ -88,7 +91,7 @@ def _posts(page: Page, body: Any, names: list[str]) -> Iterator[Row | Drop | Gap
 
 # --- the independent count ---
 
-PATHS: dict[str, dict[str, tuple[str, ...]]] = {
+PATHS: dict[str, Paths] = {
     "account": {"account": ("$.id",), "observation": ()},
     "published_posts": {
         "post": ("$.data[*]",),

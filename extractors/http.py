@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 CONTACT = "police-social-insight maintainers"
 LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
 LONGEST_REDIRECT = 3
+LAST_YEAR = 9000
 
 PAGING = frozenset(
     {
@@ -345,6 +346,8 @@ def _observed_at(headers: Mapping[str, str]) -> datetime:
         raise Outage("the answer has no Date header: when it was observed is unknown")
     try:
         moment = parsedate_to_datetime(value)
+        if moment.year >= LAST_YEAR:  # no day could be counted on from the end of all calendars
+            raise ValueError
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         raise Outage("the answer's Date header cannot be read: when it was observed is unknown") from None

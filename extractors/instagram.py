@@ -17,8 +17,9 @@ from extractors.contacts import Contacts
 from extractors.instagram_rows import COUNTS, count, is_ad, parse, without_ads
 from extractors.meta import classify
 from extractors.meta_reading import INSIGHT_DAYS, MetaReading
-from extractors.meta_rows import day_of_meta, is_before, is_before_window, post_window
+from extractors.meta_rows import day_of_meta
 from extractors.pacing import Limits, meta_windows
+from extractors.post_window import is_before, is_before_window, post_window
 
 if TYPE_CHECKING:
     from extractors.http import HttpClient, Received

@@ -10,7 +10,9 @@ from typing import Any
 
 from extractors import meta_rows
 from extractors.base import Drop, Gap, Page, Row
-from extractors.meta_rows import is_before_window, observation
+from extractors.json_paths import Paths
+from extractors.page_rows import observation, subjects_of
+from extractors.post_window import is_before_window
 
 COUNTS = ("like_count", "comments_count")
 """Public counts that come with the list of media, kept beside the organic ones of the insights."""
@@ -50,7 +52,7 @@ def parse(page: Page) -> Iterator[Row | Drop | Gap]:
     if "error" in page.context:
         return
     body = json.loads(page.body)
-    subjects = meta_rows.subjects_of(page)
+    subjects = subjects_of(page)
     if page.endpoint == "account":
         yield from meta_rows.account(page, body, _profile(body))
     elif page.endpoint == "media":
@@ -111,7 +113,7 @@ def _kind(item: dict[str, Any]) -> Any:
 
 # --- the independent count ---
 
-PATHS: dict[str, dict[str, tuple[str, ...]]] = {
+PATHS: dict[str, Paths] = {
     "account": {"account": ("$.id",), "observation": ()},
     "media": {"post": ("$.data[*]",), "observation": ("$.data[*].like_count", "$.data[*].comments_count")},
     **meta_rows.INSIGHT_PATHS,

@@ -25,8 +25,8 @@ from extractors.base import (
     SourceError,
     Throttled,
 )
-from extractors.meta_rows import is_before, post_window
 from extractors.pacing import reset_seconds
+from extractors.post_window import is_before, post_window
 
 if TYPE_CHECKING:
     from extractors.http import Answer, HttpClient, Received

@@ -7,12 +7,12 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
-from functools import cache
 from typing import Any
 
 from extractors.base import Drop, Gap, Page, Row
-from extractors.meta_rows import is_before_window, observation, other_account, post_window, subjects_of
+from extractors.json_paths import Paths, count_by_paths
+from extractors.page_rows import observation, other_account, subjects_of
+from extractors.post_window import is_outside_window
 from extractors.redaction import HIDDEN, numbers
 
 OWN_ITEMS = ("account", "media_attachments")
@@ -119,7 +119,7 @@ def _post(page: Page, item: Any, position: str) -> Iterator[Row | Drop | Gap]:
     is_repost = item.get("reblog") is not None
     counts = {} if is_repost else numbers(item, COUNT)
     created_at = item.get("created_at")
-    if _is_outside(created_at, page):
+    if is_outside_window(created_at, page):
         yield Drop("post", "outside_window", position)
         yield Drop("observation", "outside_window", position, len(counts))
         return
@@ -149,16 +149,6 @@ def _post(page: Page, item: Any, position: str) -> Iterator[Row | Drop | Gap]:
                 yield Gap(page.account_id, name, "not_reported", "the post came without the number", object_id, "post")
 
 
-def _is_outside(created_at: Any, page: Page) -> bool:
-    """Before the window, or, where an old run is made up for, after it. What lies after the answer itself the suite judges."""
-    if is_before_window(created_at, page.run_date):
-        return True
-    try:
-        return post_window(page.run_date)[1] <= datetime.fromisoformat(created_at) <= page.observed_at
-    except (TypeError, ValueError, OverflowError):
-        return False
-
-
 def plain_text(content: Any) -> str | None:
     """The words of a post's HTML: paragraphs and breaks as lines, no tags, no entities."""
     if not isinstance(content, str):
@@ -169,25 +159,15 @@ def plain_text(content: Any) -> str | None:
 # --- the independent count ---
 
 A_NUMBER = "match(#, '[a-z_]+_count') || ((@ >= 0 || @ < 0) && !match(#, '.*([iI]d|ID)s?'))"
-PATHS: dict[str, dict[str, tuple[str, ...]]] = {
+PATHS: dict[str, Paths] = {
     "account": {"account": ("$.id",), "observation": (f"$[?{A_NUMBER}]",)},
     "posts": {"post": ("$[*]",), "observation": (f"$[?!@.reblog][?{A_NUMBER}]",)},
 }
 
 
-@cache
-def _compiled(path: str) -> Any:
-    import jsonpath
-
-    return jsonpath.compile(path)
-
-
 def count(page: Page) -> Counter[str]:
     """Records of each kind in a page, by JSON paths. A reblog has no numbers of its own."""
-    body, found = json.loads(page.body), Counter[str]()
+    body = json.loads(page.body)
     if page.endpoint == "posts" and not isinstance(body, list):
-        return found
-    for kind, paths in PATHS[page.endpoint].items():
-        for path in paths:
-            found[kind] += len(_compiled(path).findall(body))
-    return found
+        return Counter()
+    return count_by_paths(body, PATHS[page.endpoint])

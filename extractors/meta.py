@@ -28,6 +28,10 @@ class TooMuchAsked(Refused):
     """Meta could not put so large an answer together; half of it may work."""
 
 
+class InvalidParameter(Refused):
+    """Error 100 in words that nobody knows: it may mean one of the names that were asked for."""
+
+
 class NotOfThisPost(Refused):
     """The number does not exist for this kind of post, or for one of this age: it fails every other post asked with it."""
 
@@ -82,7 +86,9 @@ def classify(received: Received) -> SourceError | None:
         return RetiredMetric(message)
     if code in GONE or (code == INVALID_PARAMETER and (subcode == UNKNOWN_OBJECT_SUBCODE or "does not exist" in message)):
         return AccountClosed(message)
-    return Outage(message) if received.status >= 500 else Refused(f"error {code}: {message}")
+    if received.status >= 500:
+        return Outage(message)
+    return (InvalidParameter if code == INVALID_PARAMETER else Refused)(f"error {code}: {message}")
 
 
 def _number(value: Any) -> int | None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from extractors.base import Drop, Gap, Page, Row
 from extractors.contacts import Contacts, same_words, seconds_between, values_of, wording
-from extractors.meta_rows import post_window
+from extractors.post_window import post_window
 
 ENDPOINT, SUBJECT = "comments", "messages"
 COUNTED_SECONDS = 14 * 86_400

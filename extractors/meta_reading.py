@@ -29,8 +29,9 @@ from extractors.base import (
     TooFewViewers,
 )
 from extractors.contacts import Contacts
-from extractors.meta import NotOfThisPost, TooMuchAsked, suspects
-from extractors.meta_rows import is_empty_list, post_window
+from extractors.meta import InvalidParameter, NotOfThisPost, TooMuchAsked, suspects
+from extractors.meta_rows import is_empty_list
+from extractors.post_window import post_window
 
 if TYPE_CHECKING:
     from extractors.http import HttpClient
@@ -356,7 +357,7 @@ class MetaReading(ABC):
             for half in (ids[:middle], ids[middle:]):
                 yield from self.halving(ask, object_type, half, names)
         elif len(names) > 1 and isinstance(
-            problem, RetiredMetric | TooFewViewers | NotOfThisPost | TooMuchAsked | PermissionMissing
+            problem, RetiredMetric | InvalidParameter | TooFewViewers | NotOfThisPost | TooMuchAsked | PermissionMissing
         ):
             middle = len(names) // 2
             for part in (names[:middle], names[middle:]):

@@ -11,65 +11,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from extractors.base import Gap, Page, Row
+from extractors.json_paths import Paths, count_by_paths, found_at
+from extractors.page_rows import cut, defect, observation, other_account, subjects_of
 
 DAY_TZ = "America/Los_Angeles"
 """Meta's day."""
-
-POST_WINDOW_DAYS = 30
-"""Days of posts read again in each run, the run date among them: the last reading is at an age of 28 days."""
-
-
-def post_window(run_date: date) -> tuple[datetime, datetime]:
-    """From the first instant of the window to the first after it (UTC)."""
-    end = datetime.combine(run_date + timedelta(days=1), time(), tzinfo=UTC)
-    return end - timedelta(days=POST_WINDOW_DAYS), end
-
-
-def is_before_window(published: Any, run_date: date) -> bool:
-    """Whether a post is older than what was asked. A time that cannot be read, or one to come, is not: the suite judges it."""
-    return is_before(published, post_window(run_date)[0])
-
-
-def is_before(published: Any, moment: datetime) -> bool:
-    try:
-        return datetime.fromisoformat(published) < moment
-    except (TypeError, ValueError, OverflowError):
-        return False
-
-
-def subjects_of(page: Page) -> list[str]:
-    """What was asked for with this page."""
-    return [name for name in page.context.get("subjects", "").split(",") if name]
-
-
-def observation(
-    account_id: Any, object_type: str, object_id: Any, source_field: Any, period: Any, value: Any, position: str, **more: Any
-) -> Row:
-    values = {
-        "account_id": account_id,
-        "object_type": object_type,
-        "object_id": object_id,
-        "source_field": source_field,
-        "period": period,
-        "value": value,
-        "origin": "reported",
-    }
-    return Row("observation", values | more, position)
-
-
-def defect(rule: str, reason: str) -> dict[str, str]:
-    return {"_defect": f"{rule}: {reason}"}
-
-
-def cut(value: Any) -> str:
-    return str(value)[:60]
-
-
-def other_account(page: Page, account_id: Any) -> dict[str, str]:
-    """The defect of a row that is not of the account that was asked; nothing is put right silently."""
-    if account_id == page.account_id:
-        return {}
-    return defect("other_account", f"account {page.account_id} was asked, the answer is of {cut(account_id)}")
 
 
 def account(page: Page, body: Any, url: Any) -> Iterator[Row | Gap]:
@@ -140,7 +86,8 @@ def insights(
 ) -> Iterator[Row | Gap]:
     """Numbers of one object's insights, whatever they are called: a name that nobody asked for is not lost, the map judges it.
 
-    Both shapes are read: `values` (a list) and `total_value` (one number, of the day asked for: context `metric_date`).
+    All shapes are read: `values` (a list), `total_value` (one number, of the day asked for: context `metric_date`, and its parts by
+    a breakdown), and in either an object of numbers.
     if_empty: cause and detail of the gap where the answer is an empty list. stocks: names of what is counted at the time of asking,
     whatever period the answer gives.
     """
@@ -154,19 +101,18 @@ def insights(
         for name in names:
             yield Gap(page.account_id, name, *if_empty, gap_object, object_type)
         return
-    breakdown = page.context.get("breakdown")
     answered = set()
     for entry in series:
         for item, day in _values(entry, page):
             name, end_time = entry.get("name"), item.get("end_time")
             answered.add(name if isinstance(name, str) else None)
-            has_breakdown = breakdown is not None and breakdown in item
+            breakdown = next((one for one in (item.get(DIMENSION), page.context.get("breakdown")) if one in item), None)
             day, period = (None, "snapshot") if name in stocks else (day, entry.get("period"))
             yield observation(
                 page.account_id, object_type, object_id, name, period, item["value"],
                 f"{position} {name} {end_time or ''}".rstrip(),
-                breakdown=breakdown if has_breakdown else None,
-                breakdown_value=item[breakdown] if has_breakdown and breakdown else None,
+                breakdown=breakdown,
+                breakdown_value=item[breakdown] if breakdown is not None else None,
                 metric_date=day,
                 day_tz=DAY_TZ if day is not None else None,
                 **more,
@@ -180,13 +126,41 @@ def _values(entry: Any, page: Page) -> Iterator[tuple[dict[str, Any], Any]]:
     """The numbers of one metric, each with its day (None for a lifetime)."""
     if not isinstance(entry, dict):
         return
-    values = entry.get("values")
+    values, day = entry.get("values"), page.context.get("metric_date")
     for item in values if isinstance(values, list) else ():
-        if isinstance(item, dict) and item.get("value") is not None:
-            yield item, metric_date(item.get("end_time"))
+        if isinstance(item, dict):
+            yield from ((number, metric_date(item.get("end_time"))) for number in _numbers(item))
     total = entry.get("total_value")
-    if isinstance(total, dict) and total.get("value") is not None:
-        yield total, page.context.get("metric_date")
+    for item in (total, *_parts(total)) if isinstance(total, dict) else ():
+        yield from ((number, day) for number in _numbers(item))
+
+
+DIMENSION, KEY = "_dimension", "key"
+"""Under which name a part says by what it is one; and by what it is one where its number is an object of numbers."""
+
+
+def _numbers(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """An item as it came, or, where its value is an object (reactions by type), one for each member; nothing of what is null."""
+    value = item.get("value")
+    if isinstance(value, dict):
+        yield from ({**item, "value": one, KEY: key, DIMENSION: KEY} for key, one in value.items() if one is not None)
+    elif value is not None:
+        yield item
+
+
+def _parts(total: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The parts of a total that came with a breakdown, as the flat shape would have them. By several dimensions: with commas."""
+    breakdowns = total.get("breakdowns")
+    for breakdown in breakdowns if isinstance(breakdowns, list) else ():
+        keys, results = (breakdown.get(name) for name in ("dimension_keys", "results")) if isinstance(breakdown, dict) else (0, 0)
+        for result in results if isinstance(results, list) else ():
+            if isinstance(result, dict):
+                dimension, values = _joined(keys), _joined(result.get("dimension_values"))
+                yield {"value": result.get("value"), dimension: values, DIMENSION: dimension}
+
+
+def _joined(found: Any) -> str:
+    return ",".join(str(one) for one in found) if isinstance(found, list) else str(found)
 
 
 @cache
@@ -215,30 +189,35 @@ def day_of_meta(day: date) -> tuple[datetime, datetime]:
 
 # --- the independent count ---
 
-INSIGHT_PATHS: dict[str, dict[str, tuple[str, ...]]] = {
-    "account_insights": {"observation": ("$.data[*].values[*].value", "$.data[*].total_value.value")},
-    "post_insights": {"observation": ("$.*.insights.data[*].values[*].value", "$.*.insights.data[*].total_value.value")},
+INSIGHT_PATHS: dict[str, Paths] = {
+    "account_insights": {
+        "observation": (
+            "$.data[*].values[*].value",
+            "$.data[*].total_value.value",
+            "$.data[*].total_value.breakdowns[*].results[*].value",
+        )
+    },
+    "post_insights": {
+        "observation": (
+            "$.*.insights.data[*].values[*].value",
+            "$.*.insights.data[*].total_value.value",
+            "$.*.insights.data[*].total_value.breakdowns[*].results[*].value",
+        )
+    },
 }
 
 
-@cache
-def _compiled(path: str) -> Any:
-    import jsonpath
-
-    return jsonpath.compile(path)
-
-
-def count(page: Page, paths_of: Mapping[str, Mapping[str, tuple[str, ...]]]) -> Counter[str]:
+def count(page: Page, paths_of: Mapping[str, Paths]) -> Counter[str]:
     """Records of each kind in a page, by JSON paths. Of observations, the reported values: those that are not null.
 
     paths_of: endpoint to kind to paths. Observations of an account are the fields that were asked for.
     """
-    found: Counter[str] = Counter()
+    paths = dict(paths_of[page.endpoint])
+    if page.endpoint == "account" and "observation" in paths:
+        paths["observation"] = tuple(f"$['{name}']" for name in page.context.get("subjects", "").split(",") if name)
     body = json.loads(page.body)
-    for kind, paths in paths_of[page.endpoint].items():
-        if page.endpoint == "account" and kind == "observation":
-            paths = tuple(f"$['{name}']" for name in page.context.get("subjects", "").split(",") if name)
-        for path in paths:
-            values = _compiled(path).findall(body)
-            found[kind] += sum(value is not None for value in values) if kind == "observation" else len(values)
+    found = count_by_paths(body, paths)
+    for path in paths["observation"] if page.endpoint in INSIGHT_PATHS else ():
+        objects = [value for value in found_at(path, body) if isinstance(value, dict)]
+        found["observation"] += sum(sum(number is not None for number in one.values()) - 1 for one in objects)
     return found

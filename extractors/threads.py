@@ -27,8 +27,9 @@ from extractors.base import (
 )
 from extractors.meta import classify
 from extractors.meta_reading import INSIGHT_DAYS, MetaReading
-from extractors.meta_rows import day_of_meta, is_before_window
+from extractors.meta_rows import day_of_meta
 from extractors.pacing import Limits, meta_windows
+from extractors.post_window import is_before_window
 from extractors.threads_rows import count, for_landing, is_repost, parse
 
 if TYPE_CHECKING:

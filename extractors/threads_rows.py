@@ -10,7 +10,9 @@ from typing import Any
 
 from extractors import meta_rows
 from extractors.base import Drop, Gap, Page, Row
-from extractors.meta_rows import is_before_window, subjects_of
+from extractors.json_paths import Paths
+from extractors.page_rows import other_account, subjects_of
+from extractors.post_window import is_before_window
 
 REPOST = "REPOST_FACADE"
 """A post of somebody else that the account has passed on: no words and no numbers of its own."""
@@ -78,7 +80,7 @@ def _account(page: Page, body: Any) -> Iterator[Row | Gap]:
         "display_name": body.get("name"),
         "url": f"https://www.threads.net/@{username}" if is_name else None,
     }
-    yield Row("account", values | meta_rows.other_account(page, body["id"]), f"account {page.account_id}")
+    yield Row("account", values | other_account(page, body["id"]), f"account {page.account_id}")
 
 
 def _posts(page: Page, body: Any) -> Iterator[Row | Drop | Gap]:
@@ -109,7 +111,7 @@ def _posts(page: Page, body: Any) -> Iterator[Row | Drop | Gap]:
 
 # --- the independent count ---
 
-PATHS: dict[str, dict[str, tuple[str, ...]]] = {
+PATHS: dict[str, Paths] = {
     "account": {"account": ("$.id",)},
     "threads": {"post": ("$.data[*]",)},
     "account_insights": meta_rows.INSIGHT_PATHS["account_insights"],

@@ -27,8 +27,9 @@ from extractors.base import (
 )
 from extractors.contacts import Contacts
 from extractors.pacing import Limits, Quota, reset_seconds
+from extractors.post_window import post_window
 from extractors.x_contacts import ids_of, mentions_for_landing
-from extractors.x_rows import count, for_landing, parse, post_window
+from extractors.x_rows import count, for_landing, parse
 
 if TYPE_CHECKING:
     from extractors.http import HttpClient, Received

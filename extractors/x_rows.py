@@ -6,16 +6,15 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Any, Literal
 
 from extractors.base import Drop, Gap, Page, Row
 from extractors.contacts import Contacts, values_of
-from extractors.meta_rows import is_before_window, observation, other_account, post_window, subjects_of
+from extractors.json_paths import Paths, count_by_paths
+from extractors.page_rows import observation, other_account, subjects_of
+from extractors.post_window import is_outside_window
 from extractors.redaction import HIDDEN
 from extractors.x_contacts import add_replies
-
-__all__ = ["count", "for_landing", "parse", "post_window"]
 
 OLDER_NAMES = {"repost_count": "retweet_count", "post_count": "tweet_count"}
 """The specification of August 2026 renames numbers that the wire has under their older names: both are the older."""
@@ -96,7 +95,7 @@ def parse(page: Page) -> Iterator[Row | Drop | Gap]:
 def _message(page: Page, item: Any, position: str) -> Row | Drop:
     if not isinstance(item, dict):
         return Row("message", {"_defect": f"expected an object, got {type(item).__name__}"}, position)
-    if _is_outside(item.get("created_at"), page):
+    if is_outside_window(item.get("created_at"), page):
         return Drop("message", "outside_window", position)
     return Row("message", values_of(page.account_id, item), position)
 
@@ -132,7 +131,7 @@ def _post(page: Page, item: Any, described: dict[str, bool], position: str) -> I
     metrics = _metrics(item) if kind != "repost" else {}
     item_id, history = item.get("id"), _history(item)
     is_superseded = item_id in history[:-1]
-    if is_superseded or _is_outside(item.get("created_at"), page):
+    if is_superseded or is_outside_window(item.get("created_at"), page):
         reason: Literal["duplicate", "outside_window"] = "duplicate" if is_superseded else "outside_window"
         yield Drop("post", reason, position)
         yield Drop("observation", reason, position, len(metrics))
@@ -191,16 +190,6 @@ def _history(item: dict[str, Any]) -> list[str]:
     return [one for one in ids if isinstance(one, str)] if isinstance(ids, list) else []
 
 
-def _is_outside(created_at: Any, page: Page) -> bool:
-    """Before the window, or, where an old run is made up for, after it. What lies after the answer itself the suite judges."""
-    if is_before_window(created_at, page.run_date):
-        return True
-    try:
-        return post_window(page.run_date)[1] <= datetime.fromisoformat(created_at) <= page.observed_at
-    except (TypeError, ValueError, OverflowError):
-        return False
-
-
 def _times(created_at: Any, history: list[str]) -> tuple[Any, Any]:
     """When a post was published and, if it was, last edited. X tells one of the two; the ids of its versions tell both."""
     if len(history) < 2:
@@ -239,7 +228,7 @@ def _media(body: Any) -> list[dict[str, Any]]:
 
 # --- the independent count ---
 
-PATHS: dict[str, dict[str, tuple[str, ...]]] = {
+PATHS: dict[str, Paths] = {
     "account": {"account": ("$.data[*]",), "observation": ("$.data[*].public_metrics.*",)},
     "mentions": {"message": ("$.data[*]",)},
     "tweets": {
@@ -253,19 +242,6 @@ PATHS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
-@cache
-def _compiled(path: str) -> Any:
-    import jsonpath
-
-    return jsonpath.compile(path)
-
-
 def count(page: Page) -> Counter[str]:
     """Records of each kind in a page, by JSON paths. Numbers of a repost are another post's and are not counted."""
-    found: Counter[str] = Counter()
-    body = json.loads(page.body)
-    for kind, paths in PATHS[page.endpoint].items():
-        for path in paths:
-            values = _compiled(path).findall(body)
-            found[kind] += sum(value is not None for value in values) if kind == "observation" else len(values)
-    return found
+    return count_by_paths(json.loads(page.body), PATHS[page.endpoint])

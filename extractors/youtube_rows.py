@@ -6,12 +6,13 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date, datetime
-from functools import cache
+from datetime import date
 from typing import Any
 
 from extractors.base import Drop, Gap, Page, Row
-from extractors.meta_rows import cut, defect, is_before_window, observation, other_account, post_window, subjects_of
+from extractors.json_paths import Paths, count_by_paths, found_at
+from extractors.page_rows import cut, defect, observation, other_account, subjects_of
+from extractors.post_window import is_before_window, is_outside_window
 
 HIDES_SUBSCRIBERS = "hiddenSubscriberCount"
 """A flag among the statistics of a channel, and no number."""
@@ -169,7 +170,7 @@ def _videos(page: Page, body: Any) -> Iterator[Row | Drop | Gap]:
 def _video(page: Page, item: dict[str, Any], asked: list[str], position: str) -> Iterator[Row | Drop | Gap]:
     video_id, published = item.get("id"), part(item, "snippet", "publishedAt")
     numbers = _statistics(part(item, "statistics"))
-    if part(item, "snippet", "liveBroadcastContent") == "upcoming" or _is_outside(published, page):
+    if part(item, "snippet", "liveBroadcastContent") == "upcoming" or is_outside_window(published, page):
         yield Drop("post", "outside_window", position)
         yield Drop("observation", "outside_window", position, len(numbers))
         return
@@ -197,19 +198,9 @@ def _video(page: Page, item: dict[str, Any], asked: list[str], position: str) ->
             yield Gap(page.account_id, name, "not_reported", f"the video came without the count{why}", video_id, "post")
 
 
-def _is_outside(published: Any, page: Page) -> bool:
-    """Before the window, or, where an old run is made up for, after it. What lies after the answer itself the suite judges."""
-    if is_before_window(published, page.run_date):
-        return True
-    try:
-        return post_window(page.run_date)[1] <= datetime.fromisoformat(published) <= page.observed_at
-    except (TypeError, ValueError, OverflowError):
-        return False
-
-
 # --- the independent count ---
 
-PATHS: dict[str, dict[str, tuple[str, ...]]] = {
+PATHS: dict[str, Paths] = {
     "channels": {"account": ("$.items[*]",), "observation": ("$.items[*].statistics.*",)},
     "playlistItems": {"post": ("$.items[*]",), "observation": ()},
     "videos": {"post": ("$.items[*]",), "observation": ("$.items[*].statistics.*",)},
@@ -229,21 +220,10 @@ NOT_AMONG_THEM: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 
-@cache
-def _compiled(path: str) -> Any:
-    import jsonpath
-
-    return jsonpath.compile(path)
-
-
 def count(page: Page) -> Counter[str]:
     """Records of each kind in a page, by JSON paths. Of the list of uploads, what it holds without a date."""
-    found: Counter[str] = Counter()
     body = json.loads(page.body)
-    for kind, paths in PATHS[page.endpoint].items():
-        for path in paths:
-            values = _compiled(path).findall(body)
-            found[kind] += sum(value is not None for value in values) if kind == "observation" else len(values)
+    found = count_by_paths(body, PATHS[page.endpoint])
     for kind, path in NOT_AMONG_THEM.get(page.endpoint, ()):
-        found[kind] -= sum(value is not None for value in _compiled(path).findall(body))
+        found[kind] -= sum(value is not None for value in found_at(path, body))
     return found

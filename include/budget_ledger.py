@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ create table if not exists windows (
     budget text, name text, allowed real, remaining real, resets_at real, observed_at real, cost real, last_slot real,
     primary key (budget, name));
 create table if not exists reservations (
-    number integer primary key, app text, token text, endpoint text, boot text, monotonic real, units text);
+    number integer primary key autoincrement, app text, token text, endpoint text, boot text, monotonic real, units text);
 create table if not exists spent (budget text, quota text, period text, used real, allowed real, unit text,
     primary key (budget, quota, period));
 create table if not exists counted (budget text, quota text, day text, resource text,
@@ -27,12 +26,16 @@ create table if not exists stops (app text primary key, until real, message text
 """
 
 
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
 def _boot() -> str:
-    """Names the time since which the machine, or else the process, has run: no call of an earlier one is under way."""
+    """Names the time since which the machine has run: no call of an earlier one is under way. The same in all processes, or each
+    would take the others' calls for those of the dead; where no name is to be had the monotonic clock alone tells."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
-        return f"process {os.getpid()}"
+        return "unknown"
 
 
 BOOT = _boot()

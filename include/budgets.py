@@ -146,9 +146,9 @@ class LedgerPacer:
         values: list[Any] = [self._app if budget == self._app else self._token]
         if self._limits.by_endpoint and "/" in window_name:
             by, values = f"{by} and endpoint = ?", [*values, window_name.partition("/")[0]]
-        query = f"select count(*) from reservations where {by} and boot = ? and monotonic > ?"  # noqa: S608  (our own words)
-        live = self._monotonic() - STALE_SECONDS
-        return int(self._connection.execute(query, (*values, BOOT, live)).fetchone()[0])
+        query = f"select count(*) from reservations where {by} and boot = ? and monotonic > ? and monotonic <= ?"  # noqa: S608
+        ticks = self._monotonic()
+        return int(self._connection.execute(query, (*values, BOOT, ticks - STALE_SECONDS, ticks)).fetchone()[0])
 
     def _wait(self, endpoint: str, now: float) -> tuple[float, str]:
         """The longest wait that a window or quota asks for, and why."""
@@ -234,10 +234,11 @@ class LedgerPacer:
             "update windows set last_slot = max(last_slot, ?) where resets_at is null and budget in (?, ?)",
             (now, self._app, self._budget("token")),
         )
+        ticks = self._monotonic()
         self._connection.execute(
-            "delete from reservations where boot <> ? or monotonic <= ?", (BOOT, self._monotonic() - STALE_SECONDS)
+            "delete from reservations where boot <> ? or monotonic <= ? or monotonic > ?", (BOOT, ticks - STALE_SECONDS, ticks)
         )
-        row = (self._app, self._token, endpoint, BOOT, self._monotonic(), json.dumps(units))
+        row = (self._app, self._token, endpoint, BOOT, ticks, json.dumps(units))
         done = self._connection.execute(
             "insert into reservations (app, token, endpoint, boot, monotonic, units) values (?, ?, ?, ?, ?, ?)", row
         )

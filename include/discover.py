@@ -208,7 +208,7 @@ def discover(
 def _listed_before(folder: Path, run_date: date) -> set[tuple[str, str, str]]:
     """What the newest earlier run listed: force, platform and handle."""
     for day in sorted((path for path in folder.glob("*") if path.name < run_date.isoformat()), reverse=True):
-        files = sorted((day / BATCH).glob("*.jsonl.gz"))
+        files = sorted((day / BATCH).glob(f"*{landing.SUFFIX}"))
         listed = {
             (each.force_id, each.platform, each.handle)
             for path in files

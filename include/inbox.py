@@ -21,7 +21,7 @@ from extractors.base import BadFile, FileSource
 from include.settings import Home
 
 if TYPE_CHECKING:
-    from include.collect import Collected
+    from include.record_folder import Collected
 
 SETTLED_SECONDS = 10
 UNFINISHED = (".part", ".tmp", ".crdownload", ".filepart")

@@ -20,6 +20,7 @@ from typing import Any
 from extractors.base import Gap, Page
 from extractors.redaction import REDACTION_VERSION
 
+SUFFIX = ".jsonl.gz"
 PART = ".part"
 
 
@@ -67,7 +68,7 @@ def write(items: Iterable[Page | Gap], folder: Path) -> Landed:
         with part.open("rb") as handle:
             os.fsync(handle.fileno())
         ingest_id = hashlib.sha256("\n".join(sorted(facts)).encode()).hexdigest()[:20]
-        path = folder / f"{ingest_id}.jsonl.gz"
+        path = folder / f"{ingest_id}{SUFFIX}"
         is_new = not path.exists()
         if is_new:
             part.rename(path)

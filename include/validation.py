@@ -30,6 +30,7 @@ from include.disk import says_when_full
 from include.erasure import erase_deleted
 from include.locks import held
 from include.quarantine_ledger import HELD_KINDS, with_held_back
+from include.record_folder import PLAN_BATCH
 from include.records import ALL_KINDS, LEDGER_KINDS, RECORD_KINDS, to_table
 from include.registry import Registry
 from include.run_report import BATCH_STOPPED, RunNotClean, RunReport, read_report, require_clean
@@ -37,7 +38,6 @@ from include.settings import Home, observation_bounds
 
 __all__ = ["RunNotClean", "RunReport", "require_clean", "validate_run"]
 
-PLAN_BATCH = "_plan"
 REMOVED = ".removed-"
 """A records folder is renamed to this before it is deleted, so that a killed process never leaves a half-empty one to be read."""
 

@@ -25,18 +25,19 @@ Reported = tuple[str, str, str, str]
 def fields(source: str, run_date: date, home: Home, causes: Mapping[str, str]) -> dict[str, str]:
     """Full name of each vanished field to what is known of it: how many accounts had it, and when.
 
-    Compared are accounts that reported anything of the same kind (account, post) in both runs. causes: of the run's open gaps, by
-    subject. Zeros that an absence stands for (`absent_is_zero`) do not count as reported: they are how such a loss would hide.
+    Compared are accounts that reported anything of the same kind (account, post) in both runs, or of which the answer came without
+    just this number: all numbers of a kind may go at once. causes: of the run's open gaps, by subject. Zeros that an absence stands
+    for (`absent_is_zero`) do not count as reported: they are how such a loss would hide.
     """
     before, earlier = _run_before(source, run_date, home)
     if before is None:
         return {}
     now = _reported(source, run_date, home)
     valid = {(row.platform, row.object_type, row.source_field) for row in registry.current().metric_map if row.is_valid(run_date)}
-    answering = {key[:3] for key in now}
+    answering, lacking = {key[:3] for key in now}, _lacking(source, run_date, home)
     had: dict[tuple[str, str, str], set[str]] = {}
     for platform, account, object_type, name in earlier:
-        if (platform, account, object_type) in answering:
+        if (platform, account, object_type) in answering or (platform, account, object_type, name) in lacking:
             had.setdefault((platform, object_type, name), set()).add(account)
     still = {(platform, object_type, name) for platform, _, object_type, name in now}
     return {
@@ -63,3 +64,10 @@ def _reported(source: str, run_date: date, home: Home) -> set[Reported]:
     return {
         (row["platform"], row["account_id"], row["object_type"], row["source_field"]) for row in rows if row["origin"] == "reported"
     }
+
+
+def _lacking(source: str, run_date: date, home: Home) -> set[Reported]:
+    """The same of every number that an answer of the run came without, for no reason given."""
+    columns = ("platform", "account_id", "object_type", "subject", "cause")
+    rows = accepted.distinct("collection", columns, home, source, run_date).to_pylist()
+    return {(row["platform"], row["account_id"], row["object_type"], row["subject"]) for row in rows if row["cause"] == EXPLAINED}

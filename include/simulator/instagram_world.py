@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from include.simulator.register import Account, Register
+from include.simulator.media_timeline import MediaTimeline
+from include.simulator.register import Account
 from include.simulator.texts import message
 from include.simulator.timeline import (
     PLATEAU,
     POSTS_PER_WEEK_MAX,
     BasePost,
-    Timeline,
     days_of_month,
     fraction,
     gains,
@@ -25,7 +23,6 @@ from include.simulator.timeline import (
 )
 from include.simulator.times import DAY, london_date, pacific_midnight
 
-FIRST_MONDAY = date(2010, 1, 4)
 MEDIA_TYPES = (("IMAGE", "FEED"), ("CAROUSEL_ALBUM", "FEED"), ("VIDEO", "REELS"), ("VIDEO", "FEED"))
 MEDIA_TYPE_SHARES = (0.42, 0.25, 0.30, 0.03)
 
@@ -94,46 +91,17 @@ class AccountDay(NamedTuple):
         return self.likes + self.comments + self.shares + self.reposts + self.saves
 
 
-class InstagramWorld(Timeline[Media]):
+class InstagramWorld(MediaTimeline[Media, AccountDay]):
     """All Instagram accounts of a register, from one seed."""
 
     platform = "instagram"
+    first_monday = date(2010, 1, 4)
     following = 0.45
     fewest_posts_per_week, most_posts_per_week = 3.0, 6.0
-
-    def __init__(self, seed: int, register: Register) -> None:
-        super().__init__(seed, register)
-        self._months: dict[tuple[str, int, int], dict[date, AccountDay]] = {}
-
-    @staticmethod
-    def _number(account_id: str) -> int:
-        """Eight digits that stand for an account in the ids of its media."""
-        digest = hashlib.blake2b(account_id.encode(), digest_size=8).digest()
-        return int.from_bytes(digest, "big") % 10**8
-
-    @cached_property
-    def _by_number(self) -> dict[int, Account]:
-        return {self._number(account.account_id): account for account in self.accounts.values()}
-
-    def post(self, post_id: str) -> Media | None:
-        if not (post_id.isascii() and post_id.isdigit() and len(post_id) == 17 and post_id.startswith("18")):
-            return None
-        account, place = self._by_number.get(int(post_id[2:10])), int(post_id[10:])
-        if account is None:
-            return None
-        posts = self.week(account, FIRST_MONDAY + timedelta(weeks=place // POSTS_PER_WEEK_MAX))
-        return next((post for post in posts if post.post_id == post_id), None)
 
     def hides_all_likes(self, account: Account) -> bool:
         """About one account in sixteen shows no like counts at all."""
         return fraction(self.seed, "hides likes", account.account_id) < 0.06
-
-    def day(self, account: Account, day: date) -> AccountDay:
-        """An account's totals of one Pacific day."""
-        key = (account.account_id, day.year, day.month)
-        if key not in self._months:
-            self._months[key] = self._draw_month(account, day.replace(day=1))
-        return self._months[key][day]
 
     def _draw_week(self, account: Account, monday: date) -> tuple[Media, ...]:
         rng = generator(self.seed, "media", account.account_id, monday)
@@ -148,12 +116,11 @@ class InstagramWorld(Timeline[Media]):
         delays = rng.uniform(1, 40, size) * 3600
         is_video = types >= 2
         finals = self._draw_finals(rng, self.followers(account, monday), size, is_video)
-        number = f"18{self._number(account.account_id):08d}"
-        week = (monday - FIRST_MONDAY).days // 7 * POSTS_PER_WEEK_MAX
+        ids = self._media_ids(account, monday, size)
         hides_all = self.hides_all_likes(account)
         return tuple(
             Media(
-                post_id=f"{number}{week + place:07d}",
+                post_id=ids[place],
                 account_id=account.account_id,
                 published_at=times[place],
                 category=str(categories[place]),

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from include.simulator.register import Account, Register
+from include.simulator.media_timeline import MediaTimeline
+from include.simulator.register import Account
 from include.simulator.texts import message
 from include.simulator.timeline import (
     PLATEAU,
     POSTS_PER_WEEK_MAX,
     BasePost,
-    Timeline,
     days_of_month,
     gains,
     generator,
 )
 from include.simulator.times import DAY, london_date, pacific_midnight
 
-FIRST_MONDAY = date(2023, 7, 3)
 REPOST = "REPOST_FACADE"
 MEDIA_TYPES = ("TEXT_POST", "IMAGE", "VIDEO", "CAROUSEL_ALBUM", REPOST)
 MEDIA_TYPE_SHARES = (0.42, 0.22, 0.14, 0.08, 0.14)
@@ -56,44 +53,16 @@ class ThreadsPost(BasePost):
         return ThreadsCounts(*(int(value * part) for value in self.final))
 
 
-class ThreadsWorld(Timeline[ThreadsPost]):
+class ThreadsWorld(MediaTimeline[ThreadsPost, ThreadsCounts]):
     """All accounts of a register on Threads, from one seed."""
 
     platform = "threads"
+    first_monday = date(2023, 7, 3)
     following = 0.12
     fewest_posts_per_week, most_posts_per_week = 1.5, 3.5
 
-    def __init__(self, seed: int, register: Register) -> None:
-        super().__init__(seed, register)
-        self._months: dict[tuple[str, int, int], dict[date, ThreadsCounts]] = {}
-
-    @staticmethod
-    def _number(account_id: str) -> int:
-        """Eight digits that stand for an account in the ids of its posts."""
-        return int.from_bytes(hashlib.blake2b(account_id.encode(), digest_size=8).digest(), "big") % 10**8
-
-    @cached_property
-    def _by_number(self) -> dict[int, Account]:
-        return {self._number(account.account_id): account for account in self.accounts.values()}
-
-    def post(self, post_id: str) -> ThreadsPost | None:
-        if not (post_id.isascii() and post_id.isdigit() and len(post_id) == 17 and post_id.startswith("18")):
-            return None
-        account, place = self._by_number.get(int(post_id[2:10])), int(post_id[10:])
-        if account is None:
-            return None
-        posts = self.week(account, FIRST_MONDAY + timedelta(weeks=place // POSTS_PER_WEEK_MAX))
-        return next((post for post in posts if post.post_id == post_id), None)
-
-    def day(self, account: Account, day: date) -> ThreadsCounts:
-        """What all posts of an account gathered on one Pacific day; the views of the profile are among the views."""
-        key = (account.account_id, day.year, day.month)
-        if key not in self._months:
-            self._months[key] = self._draw_month(account, day.replace(day=1))
-        return self._months[key][day]
-
     def _draw_week(self, account: Account, monday: date) -> tuple[ThreadsPost, ...]:
-        if monday < FIRST_MONDAY:
+        if monday < self.first_monday:
             return ()
         rng = generator(self.seed, "threads", account.account_id, monday)
         country = self.register.forces[account.force_id].country
@@ -105,10 +74,10 @@ class ThreadsWorld(Timeline[ThreadsPost]):
         picks = rng.integers(0, 1 << 30, (size, 7))
         growth = rng.uniform(0.5, 1.4, size) * DAY
         finals = self._draw_finals(rng, self.followers(account, monday), size)
-        number, week = f"18{self._number(account.account_id):08d}", (monday - FIRST_MONDAY).days // 7 * POSTS_PER_WEEK_MAX
+        ids = self._media_ids(account, monday, size)
         return tuple(
             ThreadsPost(
-                post_id=f"{number}{week + place:07d}",
+                post_id=ids[place],
                 account_id=account.account_id,
                 published_at=times[place],
                 category=str(categories[place]),

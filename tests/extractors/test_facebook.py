@@ -205,6 +205,16 @@ def test_one_retired_name_costs_only_itself() -> None:
     assert asked == ["page_follows,page_total_media_view_unique", "page_follows", "page_total_media_view_unique", "page_media_view"]
 
 
+def test_a_name_that_is_refused_in_words_that_nobody_knows_costs_only_itself() -> None:
+    strange = Reply({"error": {"message": "(#100) Pas une métrique", "type": "OAuthException", "code": 100}}, 400)
+
+    def insights(asked: Asked) -> Any:
+        return strange if "page_follows" in asked.query["metric"].split(",") else Graph().insights(asked)
+
+    items, _ = fetch(Graph(insights=insights))
+    assert gaps_of(items) == [("page_follows", "outage", None)]
+
+
 def test_a_retired_name_is_not_asked_of_every_batch_of_posts() -> None:
     def batch(asked: Asked) -> Any:
         return RETIRED if "post_total_media_view_unique" in asked.query["fields"] else Graph().batch(asked)

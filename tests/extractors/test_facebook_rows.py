@@ -222,6 +222,26 @@ def test_post_insights_go_by_the_id_that_was_asked() -> None:
     ]
 
 
+def test_an_object_of_numbers_is_one_number_for_each_of_its_keys() -> None:
+    values = {"post_reactions_by_type_total": {"like": 5, "love": 1}, "post_clicks_by_type": {"other clicks": 2, "photo view": 0}}
+    data = [{"name": name, "period": "lifetime", "values": [{"value": value}]} for name, value in values.items()]
+    data.append({"name": "post_activity_by_action_type", "period": "lifetime", "values": [{"value": {}}]})
+    names = ",".join((*values, "post_activity_by_action_type"))
+    parsed = parse(page("post_insights", {"1_1": {"insights": {"data": data}}}, names, ids="1_1"))
+    assert [
+        (row["source_field"], row["breakdown"], row["breakdown_value"], row["value"]) for row in rows_of(parsed, "observation")
+    ] == [
+        ("post_reactions_by_type_total", "key", "like", 5),
+        ("post_reactions_by_type_total", "key", "love", 1),
+        ("post_clicks_by_type", "key", "other clicks", 2),
+        ("post_clicks_by_type", "key", "photo view", 0),
+    ]
+    # that an empty one stands for 0 nobody has confirmed
+    assert [(gap.subject, gap.cause) for gap in parsed if isinstance(gap, Gap)] == [
+        ("post_activity_by_action_type", "not_reported")
+    ]
+
+
 def test_two_periods_of_one_name_are_two_numbers() -> None:
     values = [{"value": 5}], [{"value": 2, "end_time": "2026-10-30T07:00:00+0000"}]
     data = [

@@ -275,7 +275,9 @@ def test_a_redirect_to_an_address_that_cannot_be_read_is_refused() -> None:
     assert len(asked) == 1
 
 
-@pytest.mark.parametrize("value", ["Mon, 02 Nov 2026 21:00:04 +99999999999999", "Fri, 31 Dec 9999 23:59:59 -2300"])
+@pytest.mark.parametrize(
+    "value", ["Mon, 02 Nov 2026 21:00:04 +99999999999999", "Fri, 31 Dec 9999 23:59:59 -2300", "Fri, 31 Dec 9999 23:59:59 GMT"]
+)
 def test_a_date_beyond_all_dates_is_an_outage(value: str) -> None:
     answer, _, _ = ask(lambda _: Reply({"data": []}, date=value), tries=1)
     assert isinstance(answer.error, Outage)

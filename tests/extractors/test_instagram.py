@@ -246,6 +246,31 @@ def test_both_shapes_of_insights_are_read() -> None:
     assert (post["object_id"], post["value"], post["metric_date"], post["day_tz"]) == ("17900000000000001", 9, None, None)
 
 
+def test_the_parts_of_a_total_are_kept_apart_with_and_without_the_total() -> None:
+    """follows_and_unfollows has only parts; profile_activity by action has both."""
+    by_action = {"dimension_keys": ["action_type"], "results": [{"dimension_values": ["bio_link_clicked"], "value": 11}]}
+    by_two = {
+        "dimension_keys": ["follow_type", "media_product_type"],
+        "results": [
+            {"dimension_values": ["FOLLOWER", "REELS"], "value": 3},
+            {"dimension_values": ["NON_FOLLOWER", "REELS"], "value": 0},
+            {"dimension_values": ["UNKNOWN", "REELS"]},
+        ],
+    }
+    data = [
+        {"name": "profile_activity", "period": "day", "total_value": {"value": 11, "breakdowns": [by_action]}},
+        {"name": "follows_and_unfollows", "period": "day", "total_value": {"breakdowns": [by_two]}},
+    ]
+    names = "profile_activity,follows_and_unfollows"
+    rows = rows_of(parse(landed("account_insights", {"data": data}, names, metric_date="2026-10-30"), INSTAGRAM), "observation")
+    assert [(row["source_field"], row["breakdown"], row["breakdown_value"], row["value"], row["metric_date"]) for row in rows] == [
+        ("profile_activity", None, None, 11, "2026-10-30"),
+        ("profile_activity", "action_type", "bio_link_clicked", 11, "2026-10-30"),
+        ("follows_and_unfollows", "follow_type,media_product_type", "FOLLOWER,REELS", 3, "2026-10-30"),
+        ("follows_and_unfollows", "follow_type,media_product_type", "NON_FOLLOWER,REELS", 0, "2026-10-30"),
+    ]
+
+
 @pytest.mark.parametrize("data", [[], [{"name": "views", "period": "day", "total_value": {}}]])
 def test_no_number_is_a_gap_and_no_zero(data: list[Any]) -> None:
     parsed = parse(landed("account_insights", {"data": data}, "views", metric_date="2026-10-30"), INSTAGRAM)

@@ -18,7 +18,7 @@ from extractors.base import (
     TooFewViewers,
 )
 from extractors.http import Received
-from extractors.meta import NotOfThisPost, TooMuchAsked, classify, suspects
+from extractors.meta import InvalidParameter, NotOfThisPost, TooMuchAsked, classify, suspects
 from tests.extractors.facebook_examples import FACEBOOK, OBSERVED
 
 
@@ -45,7 +45,7 @@ from tests.extractors.facebook_examples import FACEBOOK, OBSERVED
          NotOfThisPost),
         (400, {"code": 100, "error_subcode": 2108006, "message": "Media posted before business account conversion"}, NotOfThisPost),
         (400, {"code": 100, "error_subcode": 33, "message": "Unsupported get request."}, AccountClosed),
-        (400, {"code": 100, "message": "(#100) Param limit must be positive"}, Refused),
+        (400, {"code": 100, "message": "(#100) Param limit must be positive"}, InvalidParameter),
         (400, {"code": 3001, "error_subcode": 1504028}, RetiredMetric),
         (500, {"code": 1, "message": "Please reduce the amount of data you're asking for, then retry your request"}, TooMuchAsked),
         (500, {"code": 2}, Outage),

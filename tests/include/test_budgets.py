@@ -264,6 +264,27 @@ def test_what_a_killed_process_reserved_comes_free(
     call(pacer(Windowed), answer=left(0))
 
 
+def test_without_a_name_of_the_boot_processes_still_know_each_other(
+    home: Home, pacer: Callable[..., LedgerPacer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on macOS, and in sandboxes that hide the name."""
+    monkeypatch.setattr(budget_ledger, "BOOT_ID", Path("/nowhere"))
+    monkeypatch.setattr(os, "getpid", lambda: 7)
+    first = budget_ledger._boot()
+    monkeypatch.setattr(os, "getpid", lambda: 8)
+    monkeypatch.setattr(budgets, "BOOT", first)
+    call(pacer(token="one"))
+    reserved = pacer(token="one").before("list")
+    monkeypatch.setattr(budgets, "BOOT", budget_ledger._boot())  # as another process has it
+    other = pacer(token="two")
+    call(other)
+    other.after(reserved, "list", received(), None)
+    assert used_lines(home) == [
+        "budget counted search 2026-11-02: 0 of 3 searches",
+        "budget counted units 2026-11-02: 3 of 10 units",
+    ]
+
+
 def test_after_a_throttle_calls_go_side_by_side_again(pacer: Callable[..., LedgerPacer]) -> None:
     slept: list[float] = []
     one = pacer(Windowed, sleep=slept.append)

@@ -17,9 +17,10 @@ import pytest
 
 import extractors
 from extractors.base import Access, ApiSource, BadFile, Gap, Outage, PermissionMissing, Secret, SourceField, Throttled, TokenExpired
-from include import collect, landing, registry
-from include.collect import Collected, collect_file, collect_force, plan
+from include import landing, record_folder, registry
+from include.collect import collect_file, collect_force, plan
 from include.credentials import CredentialsMissing
+from include.record_folder import Collected
 from include.settings import Home, run_instant
 from tests.extractors.loopback import Asked, Reply, serving
 
@@ -407,7 +408,7 @@ def test_a_crash_leaves_no_landing_and_no_records(home: Home, monkeypatch: pytes
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(collect.pq, "write_table", killed)
+        patch.setattr(record_folder.pq, "write_table", killed)
         with pytest.raises(KeyboardInterrupt):
             run(home)
     folder = home.records / "facebook/2026-11-02/gwent"

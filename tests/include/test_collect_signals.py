@@ -13,7 +13,8 @@ import pytest
 
 from extractors.base import Throttled
 from include import credentials, registry
-from include.collect import Collected, collect_force, collect_signals
+from include.collect import collect_force, collect_signals
+from include.record_folder import Collected
 from include.settings import Home
 from tests.extractors.loopback import Asked, Loopback, Reply, serving
 

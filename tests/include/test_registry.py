@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from extractors.meta_reading import INSIGHT_DAYS
-from extractors.meta_rows import POST_WINDOW_DAYS
+from extractors.post_window import POST_WINDOW_DAYS
 from include import registry
 from include.settings import SEEDS
 

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include import accepted, registry
+from include.metric_map import MapRow
 from include.records import RECORD_KINDS
-from include.registry import MapRow, Registry
+from include.registry import Registry
 from include.release import main as release_command
 from include.release import release
 from include.settings import Home

@@ -65,6 +65,16 @@ def test_zeros_that_an_absence_stands_for_do_not_hide_it(home: Home) -> None:
     assert list(vanished.fields("facebook", RUN_DATE, home, {})) == ["facebook account fan_count"]
 
 
+@pytest.mark.parametrize(("cause", "named"), [("not_reported", ["facebook account fan_count"]), ("outage", [])])
+def test_all_numbers_of_a_kind_that_go_at_once_are_named(home: Home, cause: str, named: list[str]) -> None:
+    collected(home, LAST_WEEK, {"fan_count": ACCOUNTS})
+    gap = {"source": "facebook", "platform": "facebook", "run_date": RUN_DATE, "object_type": "account", "subject": "fan_count",
+           "outcome": "gap", "cause": cause}  # fmt: skip
+    gaps = to_table("collection", [{**gap, "account_id": one} for one in ACCOUNTS])
+    accepted.merge("collection", "facebook", RUN_DATE, gaps, home)
+    assert list(vanished.fields("facebook", RUN_DATE, home, {"fan_count": cause})) == named
+
+
 @pytest.mark.parametrize(
     ("before", "now", "causes"),
     [

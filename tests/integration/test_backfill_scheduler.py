@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 
 from include import accepted, airflow_home
-from include.collect import SUFFIX, collect_force, plan
+from include.collect import collect_force, plan
 from include.dag_defaults import START_DATE
+from include.landing import SUFFIX
 from include.records import RECORD_KINDS
 from include.run import simulated_connections
 from include.settings import PROJECT_ROOT, Home, run_instant

@@ -21,8 +21,8 @@ from extractors.base import Page, Row, Source
 from extractors.facebook import FacebookPages
 from include import accepted
 from include.accepted import MERGING
-from include.collect import SUFFIX
 from include.inbox import collect_dropped, collect_shipped
+from include.landing import SUFFIX
 from include.reprocess import NotAllReprocessed, landed_run_dates, reprocess
 from include.run import simulated_connections
 from include.settings import Home

@@ -62,46 +62,26 @@ def simulator() -> Iterator[SimulatorProcess]:
         yield process
 
 
-@pytest.fixture
-def facebook(simulator: SimulatorProcess) -> Asking:
-    return fresh(simulator, "facebook")
-
-
-@pytest.fixture
-def instagram(simulator: SimulatorProcess) -> Asking:
-    return fresh(simulator, "instagram")
-
-
-@pytest.fixture
-def x(simulator: SimulatorProcess) -> Asking:
-    return fresh(simulator, "x")
-
-
-@pytest.fixture
-def bluesky(simulator: SimulatorProcess) -> Asking:
-    return fresh(simulator, "bluesky")
-
-
-@pytest.fixture
-def mastodon(simulator: SimulatorProcess) -> Asking:
-    return fresh(simulator, "mastodon")
-
-
-@pytest.fixture
-def youtube(simulator: SimulatorProcess) -> Asking:
-    return fresh(simulator, "youtube")
-
-
-@pytest.fixture
-def threads(simulator: SimulatorProcess) -> Asking:
-    return fresh(simulator, "threads")
-
-
 def fresh(simulator: SimulatorProcess, platform: str) -> Asking:
     """The simulator as it was at its start."""
     simulator.set_clock(START)
     simulator.plant([])
     return Asking(simulator, platform)
+
+
+def _asking(platform: str) -> Any:
+    """The fixture of a platform's name: requests to it, before anything was planted."""
+
+    @pytest.fixture(name=platform)
+    def asking(simulator: SimulatorProcess) -> Asking:
+        return fresh(simulator, platform)
+
+    return asking
+
+
+facebook, instagram, threads = _asking("facebook"), _asking("instagram"), _asking("threads")
+x, youtube = _asking("x"), _asking("youtube")
+bluesky, mastodon = _asking("bluesky"), _asking("mastodon")
 
 
 def account_id(platform: str, force_id: str, handle: str | None = None) -> str:

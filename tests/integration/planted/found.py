@@ -10,7 +10,7 @@ import duckdb
 from expectations.rules import UNMAPPED_FIELD
 from extractors.base import Page
 from include import accepted, landing, registry
-from include.collect import SUFFIX
+from include.landing import SUFFIX
 from include.records import RECORD_KINDS
 from include.settings import LONDON, Home
 from tests.integration.planted.kinds import ACTIVITY, Finding

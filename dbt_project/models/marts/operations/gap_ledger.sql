@@ -106,7 +106,7 @@ gaps as (
 
     union all
 
-    -- other platforms were collected that day, and this one not at all
+    -- others were collected that day, and nobody had planned this account
     select
         source,
         platform,
@@ -117,7 +117,7 @@ gaps as (
         run_date,
         '*' as subject,
         'not_collected' as cause,
-        'no run of the platform was planned that day' as detail,
+        'no run that day had the account in its plan' as detail,
         due_at as first_seen_at,
         due_at as last_seen_at,
         true as is_open,
