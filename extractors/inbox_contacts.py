@@ -83,7 +83,7 @@ class InboxContacts(FileSource):
     # --- reading ---
 
     def read(self, path: Path, run_date: date, observed_at: datetime) -> Iterator[Page | Gap]:
-        raw = [row for row in rows(path, path.read_bytes(), CONTACTS) if _said(row, "note") != EXAMPLE]
+        raw = [row for row in rows(path, CONTACTS) if _said(row, "note") != EXAMPLE]
         if not raw:
             raise BadFile(f"{path.name}: nothing but the example of the template; fill in your messages and drop it again")
         seeds = self._seeds()

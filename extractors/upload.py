@@ -52,7 +52,7 @@ class Upload(FileSource):
     # --- reading ---
 
     def read(self, path: Path, run_date: date, observed_at: datetime) -> Iterator[Page | Gap]:
-        raw = [row for row in rows(path, path.read_bytes()) if str(row.cells.get("row", "")).strip().casefold() != EXAMPLE]
+        raw = [row for row in rows(path) if str(row.cells.get("row", "")).strip().casefold() != EXAMPLE]
         if not raw:
             raise BadFile(f"{path.name}: nothing but the example of the template; fill in your figures and drop it again")
         register = Register(self._seeds(), self.platform)
