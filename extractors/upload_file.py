@@ -74,6 +74,10 @@ class RawRow:
     is_hidden: bool
     surplus: int = 0  # cells behind the last column of the header
 
+    def said(self, column: str) -> str:
+        """A cell as one of a few words that the template knows."""
+        return str(self.cells.get(column, "")).strip().casefold()
+
 
 def rows(path: Path, layout: Layout = FIGURES) -> list[RawRow]:
     """All rows that are not empty, of the one table with the template's header. Raises BadFile."""
