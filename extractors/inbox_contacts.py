@@ -146,7 +146,7 @@ def _read(row: RawRow, registers: Mapping[str, Register]) -> tuple[tuple[str, st
         column = "account"
         account_id = register.account(force_id, row.cells.get(column))
         column = "message_id"
-        message_id = _identity(row.cells.get(column), register.platform)
+        message_id = identity(row.cells.get(column), register.platform)
         if message_id is None:
             raise Wrong("cell_missing", "is empty")
         column = "direction"
@@ -159,7 +159,7 @@ def _read(row: RawRow, registers: Mapping[str, Register]) -> tuple[tuple[str, st
             raise Wrong("time_unreadable", "and created_at_utc are both filled in" if given else "is empty")
         created_at = cells.instant_with_offset(row.cells[column], column == "created_at_utc")
         column = "in_reply_to"
-        reply_to = _identity(row.cells.get(column), register.platform)
+        reply_to = identity(row.cells.get(column), register.platform)
         own, other = ("wants_answer", "automatic") if direction == INBOUND else ("automatic", "wants_answer")
         column = other
         if other in row.cells:
@@ -177,7 +177,7 @@ def _read(row: RawRow, registers: Mapping[str, Register]) -> tuple[tuple[str, st
     return (register.platform, account_id, force_id), said
 
 
-def _identity(cell: Any, platform: str) -> str | None:
+def identity(cell: Any, platform: str) -> str | None:
     """An id as the platform's API writes it, so that one message has one key whoever brings it. Raises Wrong."""
     if cell is None:
         return None

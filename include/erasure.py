@@ -10,37 +10,31 @@ from __future__ import annotations
 
 import argparse
 import csv
-import gzip
-import json
 import logging
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from extractors.base import Page
-from extractors.redaction import dump
-from include import accepted, landing, registry
+from extractors.inbox_contacts import identity
+from extractors.upload_cells import Wrong
+from include import accepted, registry
+from include.erasure_cut import EXPORTS, KIND, erase
 from include.locks import held
 from include.pseudonyms import pseudonym
-from include.records import RECORD_KINDS, to_table
+from include.records import to_table
 from include.settings import Home, run_instant
 
 log = logging.getLogger(__name__)
 
-KIND, SUBJECTS = "message", frozenset({"messages", "posts"})
+SUBJECTS = frozenset({"messages", "posts"})
 """Both lists are needed: comments are those of the posts that the list of posts held."""
-
-EXPORTS = "contacts"
-"""The source of exports from social-inbox tools: files, each of several forces and platforms."""
 
 MANY_AT_ONCE = 10
 MOST = 0.5
@@ -87,16 +81,7 @@ def erase_deleted(source: str, run_date: date, home: Home | None = None) -> Coun
     of_run = {account: each for account, each in lists.items() if any(one.run_date == run_date for one in each)}
     if not of_run:
         return Counter()
-    rows = accepted.read(KIND, home, source).select(
-        ["account_id", "force_id", "message_key", "direction", "created_at", "observed_at", "ingest_id"]
-    )
-    known: dict[str, dict[str, _Known]] = defaultdict(dict)
-    force_of: dict[str, str] = {}
-    for row in rows.filter(pc.equal(rows.column("direction"), "inbound")).to_pylist():
-        force_of[row["account_id"]] = row["force_id"]
-        one = known[row["account_id"]].setdefault(row["message_key"], _Known(row["created_at"], row["observed_at"]))
-        one.last_seen_at = max(one.last_seen_at, row["observed_at"])
-        one.ingest_ids.add(row["ingest_id"])
+    known, force_of = _known(source, home)
     held_back = _held_back(source, home)
     gone: dict[str, set[str]] = defaultdict(set)
     seen_in: dict[str, _List] = {}
@@ -119,6 +104,25 @@ def erase_deleted(source: str, run_date: date, home: Home | None = None) -> Coun
     return Counter({force_id: len(of_force) for force_id, of_force in gone.items()})
 
 
+def _known(source: str, home: Home) -> tuple[dict[str, dict[str, _Known]], dict[str, str]]:
+    """Inbound messages by account and key, accepted or held back, and whose account each is."""
+    known: dict[str, dict[str, _Known]] = defaultdict(dict)
+    force_of: dict[str, str] = {}
+    columns = ["account_id", "force_id", "message_key", "direction", "created_at", "observed_at", "ingest_id"]
+    for table in (accepted.read(KIND, home, source), accepted.read_quarantine(KIND, home, source)):
+        for row in table.select(columns).filter(pc.equal(table.column("direction"), "inbound")).to_pylist():
+            account, key, seen_at = row["account_id"], row["message_key"], row["observed_at"]
+            if not (account and key and row["force_id"] and seen_at):
+                continue
+            force_of[account] = row["force_id"]
+            # of what is held back the time may be wrong: it was not said after it was seen
+            said_at = min(row["created_at"] or seen_at, seen_at)
+            one = known[account].setdefault(key, _Known(said_at, seen_at))
+            one.last_seen_at = max(one.last_seen_at, seen_at)
+            one.ingest_ids.add(row["ingest_id"])
+    return known, force_of
+
+
 def _erase_from_exports(source: str, gone: Mapping[str, Collection[str]], home: Home) -> Counter[str]:
     """The same messages in exports of social-inbox tools (extractors/inbox_contacts.py): one message has one key."""
     if source == EXPORTS:
@@ -129,7 +133,8 @@ def _erase_from_exports(source: str, gone: Mapping[str, Collection[str]], home: 
 
 def _lists(source: str, home: Home) -> dict[str, list[_List]]:
     """The complete lists of messages, by account: those of which every page came."""
-    windows = {row["platform"]: int(row["window_days"]) for row in registry.current().tables["contact_platforms"]}
+    rows_of_seed = registry.current().tables["contact_platforms"]
+    windows = {row["platform"]: int(row["window_days"]) for row in rows_of_seed if row["window_days"]}
     columns = ["platform", "account_id", "object_id", "subject", "outcome", "ingest_id", "run_date", "observed_at"]
     rows = accepted.read("collection", home, source).select(columns)
     whole: dict[tuple[str, str], dict[str, dict[str, Any]]] = defaultdict(dict)
@@ -175,117 +180,6 @@ def _gone(known: Mapping[str, _Known], lists: Iterable[_List], newest: _List, he
     }
 
 
-def erase(source: str, gone: Mapping[str, Collection[str]], home: Home) -> Counter[str]:
-    """Cut messages out of all that was kept of them, wherever it lies. gone: keys by force. Returns the files of landing changed.
-
-    Landing goes first: a process that is killed leaves accepted with what the next run finds to be missing again.
-    """
-    every = frozenset(key for of_force in gone.values() for key in of_force)
-    hashes: dict[str, str] = {}
-    cut: Counter[str] = Counter()
-    files: Counter[str] = Counter()
-    for force_id, keys in gone.items():
-        batch = "*" if source == EXPORTS else force_id  # a file may be of several forces
-        for path in sorted((home.landing / source).glob(f"*/{batch}/*.jsonl.gz")):
-            if _holds(path, keys):
-                cut[path.name.removesuffix(".jsonl.gz")] += _cut_from_landing(path, frozenset(keys), hashes)
-                files[force_id] += 1
-        for path in sorted((home.records / source).glob(f"*/{batch}/*/{KIND}.parquet")):
-            pq.write_table(_cut(pq.read_table(path, partitioning=None), KIND, every, {}), path)
-    for kind in RECORD_KINDS:
-        accepted.rewrite(home.accepted, kind, source, partial(_cut, kind=kind, keys=every, hashes=hashes), home)
-    accepted.rewrite(home.quarantine, KIND, source, partial(_cut_quarantine, keys=every), home)
-    left = Counter(accepted.read(KIND, home, source).column("ingest_id").to_pylist())
-    held_back = Counter(accepted.read_quarantine(KIND, home, source).column("ingest_id").to_pylist())
-    accepted.rewrite(home.accepted, "conservation", source, partial(_fewer, cut=cut, left=left, held_back=held_back), home)
-    return files
-
-
-def _holds(path: Path, keys: Collection[str]) -> bool:
-    text = gzip.decompress(path.read_bytes()).decode("utf-8", "replace")
-    return any(key in text for key in keys)
-
-
-def _cut_from_landing(path: Path, keys: frozenset[str], hashes: dict[str, str]) -> int:
-    """Rewrites one file. Returns how many messages were in it; `hashes` gets each changed page's sha256, old to new."""
-    count = 0
-
-    def change(page: Page) -> Page:
-        nonlocal count
-        if not any(key in page.body for key in keys):
-            return page
-        body, removed = _without(json.loads(page.body), keys)
-        count += removed
-        changed = replace(page, body=dump(body))
-        hashes[page.sha256] = changed.sha256
-        return changed
-
-    landing.rewrite(path, change)
-    return count
-
-
-def _without(value: Any, keys: frozenset[str]) -> tuple[Any, int]:
-    """A landed answer without the messages, and without their keys where others answer them."""
-    if isinstance(value, list):
-        kept = [item for item in value if not (isinstance(item, dict) and item.get("message_key") in keys)]
-        parts = [_without(item, keys) for item in kept]
-        return [item for item, _ in parts], len(value) - len(kept) + sum(count for _, count in parts)
-    if not isinstance(value, dict):
-        return value, 0
-    made: dict[str, Any] = {}
-    total = 0
-    for name, item in value.items():
-        if name == "reply_to_key" and item in keys:
-            made[name] = None
-            continue
-        made[name], count = _without(item, keys)
-        total += count
-    return made, total
-
-
-def _cut(table: pa.Table, kind: str, keys: frozenset[str], hashes: Mapping[str, str]) -> pa.Table:
-    """Rows of an accepted file without the messages; what came with them in one answer gets that answer's new hash."""
-    made = table
-    if hashes and table.num_rows:
-        old, new = (pa.array(list(side), pa.string()) for side in (hashes.keys(), hashes.values()))
-        places = pc.index_in(table.column("raw_sha256"), old)
-        if pc.any(pc.is_valid(places)).as_py():
-            changed = pc.coalesce(new.take(places.combine_chunks()), table.column("raw_sha256").combine_chunks())
-            made = made.set_column(made.schema.get_field_index("raw_sha256"), "raw_sha256", changed)
-    if kind != KIND:
-        return made
-    wanted = pa.array(sorted(keys), pa.string())
-    is_key = pc.is_in(made.column("message_key"), wanted)
-    is_answer = pc.is_in(made.column("reply_to_key"), wanted)
-    if not pc.any(pc.or_(is_key, is_answer)).as_py():
-        return made
-    answers = pc.if_else(is_answer, pa.scalar(None, pa.string()), made.column("reply_to_key"))
-    made = made.set_column(made.schema.get_field_index("reply_to_key"), "reply_to_key", answers)
-    return made.filter(pc.invert(is_key))
-
-
-def _cut_quarantine(table: pa.Table, keys: frozenset[str]) -> pa.Table:
-    """What is held back goes as a whole where it names a message in any way."""
-    texts = table.column("row_json").to_pylist()
-    keep = [not any(key in (text or "") for key in keys) for text in texts]
-    return table if all(keep) else table.filter(pa.array(keep))
-
-
-def _fewer(table: pa.Table, cut: Mapping[str, int], left: Mapping[str, int], held_back: Mapping[str, int]) -> pa.Table:
-    """The sums of conservation without the messages: landed as many fewer as accepted, quarantined and dropped together."""
-    rows, is_changed = table.to_pylist(), False
-    for row in rows:
-        ingest = row["ingest_id"]
-        if row["record_kind"] != KIND or not cut.get(ingest):
-            continue
-        is_changed = True
-        row["landed"] -= cut[ingest]
-        row["accepted"], row["quarantined"] = left.get(ingest, 0), held_back.get(ingest, 0)
-        elsewhere = row["accepted"] + row["quarantined"] + row["dropped_outside_window"]
-        row["dropped_duplicate"] = row["landed"] + row["derived_zero"] - elsewhere
-    return pa.Table.from_pylist(rows, schema=table.schema) if is_changed else table
-
-
 def _log(
     source: str, run_date: date, ingest_id: str, force_id: str, reason: str, erased: int, files: int, home: Home, moment: datetime
 ) -> None:
@@ -312,23 +206,20 @@ def _log(
 def erase_named(path: Path, run_date: date, home: Home | None = None) -> Counter[str]:
     """Erase the messages that a file names (columns platform, message_id): a platform's list of deletions, or somebody's request.
 
-    Returns how many messages by source. The file is removed: it holds ids. Raises ValueError for a file without those columns.
+    Ids as in an export of contacts. Returns how many messages by source. The file is removed: it holds ids. Raises ValueError, and
+    touches nothing, where a row names no platform of the register or has no id that can be read.
     """
     home = home or Home.current()
-    with path.open(newline="", encoding="utf-8-sig") as handle:
-        reader = csv.DictReader(handle)
-        if not {"platform", "message_id"} <= set(reader.fieldnames or ()):
-            raise ValueError(f"{path.name}: needs the columns platform and message_id")
-        keys = {pseudonym(f"message {row['platform']} {row['message_id']}") for row in reader if row["message_id"]}
+    keys = _keys_of(path)
     found: Counter[str] = Counter()
-    for folder in sorted((home.accepted / KIND).glob("*")):
-        source = folder.name
+    sources = {folder.name for root in (home.accepted, home.quarantine) for folder in (root / KIND).glob("*")}
+    for source in sorted(sources):
         with held(home, f"validate-{source}", f"erasure in {source}"):
-            rows = accepted.read(KIND, home, source).select(["force_id", "message_key"]).to_pylist()
             gone: dict[str, set[str]] = defaultdict(set)
-            for row in rows:
-                if row["message_key"] in keys:
-                    gone[row["force_id"]].add(row["message_key"])
+            for table in (accepted.read(KIND, home, source), accepted.read_quarantine(KIND, home, source)):
+                for row in table.select(["force_id", "message_key"]).to_pylist():
+                    if row["message_key"] in keys and row["force_id"]:
+                        gone[row["force_id"]].add(row["message_key"])
             files = erase(source, gone, home) if gone else Counter[str]()
             for force_id, of_force in sorted(gone.items()):
                 moment = run_instant(run_date)
@@ -336,6 +227,30 @@ def erase_named(path: Path, run_date: date, home: Home | None = None) -> Counter
                 found[source] += len(of_force)
     path.unlink()
     return found
+
+
+def _keys_of(path: Path) -> set[str]:
+    """The keys of the messages that a file names. Errors say which row, not what is in it."""
+    platforms = {row["platform"] for row in registry.current().tables["platforms"]}
+    keys: set[str] = set()
+    with path.open(newline="", encoding="utf-8-sig") as handle:
+        reader = csv.DictReader(handle)
+        if not {"platform", "message_id"} <= set(reader.fieldnames or ()):
+            raise ValueError(f"{path.name}: needs the columns platform and message_id")
+        for row in reader:
+            if not any(isinstance(cell, str) and cell.strip() for cell in row.values()):
+                continue
+            platform = (row["platform"] or "").strip().casefold()
+            if platform not in platforms:
+                raise ValueError(f"{path.name} line {reader.line_num}: platform is none of {', '.join(sorted(platforms))}")
+            try:
+                message_id = identity((row["message_id"] or "").strip() or None, platform)
+            except Wrong as wrong:
+                raise ValueError(f"{path.name} line {reader.line_num}: message_id {wrong.reason}") from None
+            if message_id is None:
+                raise ValueError(f"{path.name} line {reader.line_num}: message_id is empty")
+            keys.add(pseudonym(f"message {platform} {message_id}"))
+    return keys
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -28,10 +28,10 @@ def check_tables(reader: SeedReader, tables: dict[str, list[Row]]) -> None:
     for name, column in (
         ("expiring_data_kinds", "kept_days"),
         ("expiring_data_kinds", "warn_days"),
-        ("contact_platforms", "window_days"),
     ):
         for row in tables[name]:
             reader.convert(name, row, column, int)
+    _contact_platforms(reader, tables)
 
 
 def _keys(reader: SeedReader, tables: dict[str, list[Row]]) -> None:
@@ -83,6 +83,17 @@ def _metric_dates(reader: SeedReader, tables: dict[str, list[Row]]) -> None:
     for row in tables["metric_media_types"]:
         reader.convert("metric_media_types", row, "valid_from", date.fromisoformat)
         reader.convert("metric_media_types", row, "valid_to", optional_date)
+
+
+def _contact_platforms(reader: SeedReader, tables: dict[str, list[Row]]) -> None:
+    """`window_days` is empty where no run asks for contacts."""
+    for row in tables["contact_platforms"]:
+        reader.convert("contact_platforms", row, "has_contacts", boolean)
+        if not row.get("window_days"):
+            continue
+        reader.convert("contact_platforms", row, "window_days", int)
+        if row.get("has_contacts") == "false":
+            reader.problem("contact_platforms", row["_line"], "window_days of a platform that has no contacts")
 
 
 def _office_hours(reader: SeedReader, tables: dict[str, list[Row]]) -> None:

@@ -35,7 +35,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "content_categories": ("category_code", "category_name", "is_named", "sort_order"),
     "statuses": ("code", "code_type", "label"),
     "gap_causes": ("cause", "label", "is_retryable"),
-    "contact_platforms": ("platform", "contacts", "window_days"),
+    "contact_platforms": ("platform", "contacts", "has_contacts"),
     "office_hours": ("force_id", "weekday", "opens", "closes", "is_assumed"),
     "bank_holidays": ("holiday", "title"),
     "survey_waves": ("wave", "fieldwork_start", "fieldwork_end", "layout", "file_name_pattern"),

@@ -19,7 +19,7 @@ import pandas as pd
 
 from include.simulator.bluesky_world import BlueskyWorld, stranger_did
 from include.simulator.contacts_world import Message, still_there, under_post
-from include.simulator.defects import Defect, losses
+from include.simulator.defects import Defect, losses, removed_post
 from include.simulator.readings import PLATFORMS
 from include.simulator.register import SEEDS, Account, read_register
 from include.simulator.timeline import Timeline
@@ -92,10 +92,14 @@ def _mentions(world: XWorld | BlueskyWorld, account: Account, instant: int) -> _
     return _Visit(instant, start, messages, replies)
 
 
-def _comments(world: Timeline[Any], account: Account, instant: int) -> _Visit:
+def _comments(world: Timeline[Any], account: Account, instant: int, removals: Iterable[Defect]) -> _Visit:
+    """removals: a post that the account has taken away takes along what was said under it."""
     messages: dict[str, Message] = {}
     replies = []
+    removed = [removed_post(world, account, defect) for defect in removals]
     for post in world.posts(account, _window_start(instant, LIST_DAYS), instant):
+        if post in removed:
+            continue
         said, answers = under_post(world.seed, world.platform, post, account.handle(london_date(instant)))
         latest = min(instant, post.published_at + COMMENT_DAYS * DAY)
         there = {one.message_id: one for one in still_there(said, instant) if one.sent_at <= latest}
@@ -137,7 +141,9 @@ def response_truth(
                 if isinstance(world, XWorld | BlueskyWorld):
                     visits.append(_mentions(world, account, instant))
                 else:
-                    visits.append(_comments(world, account, instant))
+                    due = [each for each in planted if each.platform == platform and each.holds(account.force_id, day)]
+                    removals = [each for each in due if each.kind == "removed_post"]
+                    visits.append(_comments(world, account, instant, removals))
         rows += _of_account(account, visits, seeds)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return frame.assign(**{name: pd.to_datetime(frame[name], unit="s", utc=True) for name in ("sent_at", "first_reply_at")})

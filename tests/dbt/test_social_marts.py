@@ -252,3 +252,16 @@ def test_everything_from_the_simulator_says_so(autumn_marts: Marts) -> None:
     for table in ("fct_post", "fct_metric_daily", "gap_ledger", "collection_health", "dim_account"):
         assert autumn_marts.rows(f"select bool_and(is_simulated), count(*) > 0 from marts.{table}") == [(True, True)], table
     assert autumn_marts.month("gwent", "2026-10", "views", "is_simulated") == (True,)
+
+
+def test_contacts_that_nobody_collects_are_missing_and_only_a_channel_has_none(autumn_marts: Marts) -> None:
+    found = autumn_marts.rows(
+        "select distinct platform, status, gap_cause from marts.hmicfrs_metrics where month = date '2026-10-01' "
+        "and metric in (select metric from intermediate.int_metric_inputs where basis = 'contacts') "
+        "and platform in ('mastodon', 'youtube', 'threads', 'linkedin', 'tiktok', 'nextdoor', 'whatsapp') "
+        "and (platform, force_id) in (select platform, force_id from marts.dim_account where status = 'open')"
+    )
+    asked_nobody = ["linkedin", "mastodon", "nextdoor", "threads", "tiktok", "youtube"]
+    assert sorted(found) == sorted(
+        [*((one, "missing", "not_collected") for one in asked_nobody), ("whatsapp", "not_applicable", None)]
+    )

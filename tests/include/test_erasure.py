@@ -46,6 +46,8 @@ class Public:
         self.there: list[int] = list(range(12))
         self.answered: dict[int, int] = {}
         self.refuses = False
+        self.odd: int | None = None
+        """Who is listed with a time to come: such a message is held back."""
 
     def __call__(self, asked: Asked) -> Any:
         return Reply(**self.answer(asked), date=format_datetime(run_instant(self.day), usegmt=True))
@@ -58,7 +60,13 @@ class Public:
             if self.refuses:
                 return {"body": {"title": "Forbidden", "status": 403}, "status": 403}
             listed = [
-                {"id": message_id(one), "text": "where?", "author_id": f"77{one}", "created_at": sent_at} for one in self.there
+                {
+                    "id": message_id(one),
+                    "text": "where?",
+                    "author_id": f"77{one}",
+                    "created_at": "2026-12-29T10:00:00.000Z" if one == self.odd else sent_at,
+                }
+                for one in self.there
             ]
             return {"body": {"data": listed, "meta": {}} if listed else {"meta": {"result_count": 0}}}
         replies = [
@@ -194,6 +202,50 @@ def test_a_file_names_whom_to_erase_and_is_removed(home: Home, public: Public, s
     assert len(places_of(home, key(5))) >= 2, "another platform's message of the same id"
     assert erasures() == [("2026-10-31", 1, "named_in_a_file")]
     assert sums(home) == [(11, 11)]
+
+
+def test_a_message_that_is_held_back_goes_too(home: Home, public: Public, server: Loopback, tmp_path: Path) -> None:
+    """It is in quarantine and landing only; deleted upstream, or named in a file."""
+    public.odd = 3
+    run(public, server, DAYS[0])
+    assert {path.split("/")[0] for path in places_of(home, key(3))} == {"landing", "quarantine"}
+    run(public, server, DAYS[1])
+    assert erasures() == []
+    public.there.remove(3)
+    run(public, server, DAYS[2])
+    assert places_of(home, key(3)) == []
+    assert erasures() == [("2026-11-01", 1, "deleted_upstream")]
+    public.odd = 4
+    public.there.append(3)
+    run(public, server, DAYS[3])
+    named = tmp_path / "deletions.csv"
+    named.write_text(f"platform,message_id\nx,{message_id(4)}\n")
+    assert erasure.erase_named(named, DAYS[3]) == {"x": 1}
+    assert places_of(home, key(4)) == []
+    sums(home)
+
+
+def test_a_file_names_messages_as_an_export_does(home: Home, public: Public, server: Loopback, tmp_path: Path) -> None:
+    run(public, server, DAYS[0])
+    named = tmp_path / "deletions.csv"
+    named.write_text(f"platform,message_id\n X , {message_id(2)} \n,\nx,https://x.com/jane/status/{message_id(5)}?s=20\n")
+    assert erasure.erase_named(named, DAYS[0]) == {"x": 2}
+    assert places_of(home, key(2)) + places_of(home, key(5)) == []
+
+
+@pytest.mark.parametrize("row", ["twitter,1990", "x,", "x,1.99E+18", "x,=1990", ",1990"])
+def test_a_file_that_cannot_be_read_erases_nobody_and_stays(
+    home: Home, public: Public, server: Loopback, tmp_path: Path, row: str
+) -> None:
+    """Who asked to be forgotten would else be told that it was done. What somebody typed is not quoted."""
+    run(public, server, DAYS[0])
+    named = tmp_path / "deletions.csv"
+    named.write_text(f"platform,message_id\nx,{message_id(2)}\n{row}\n")
+    with pytest.raises(ValueError, match=r"deletions\.csv line 3: ") as refused:
+        erasure.erase_named(named, DAYS[0])
+    assert "199" not in str(refused.value).removeprefix(str(tmp_path))
+    assert named.exists()
+    assert len(places_of(home, key(2))) >= 2
 
 
 def test_what_x_no_longer_lists_goes_from_exports_of_social_inbox_tools_too(public: Public, server: Loopback, home: Home) -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from extractors.base import BadFile
 from include import accepted
-from include.erasure import erase, erase_named
+from include.erasure import erase_named
+from include.erasure_cut import erase
 from include.inbox import collect_dropped
 from include.pseudonyms import pseudonym
 from include.reprocess import reprocess

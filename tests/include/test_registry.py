@@ -110,6 +110,24 @@ def test_a_list_of_posts_reaches_back_some_days(seeds: Path, days: str) -> None:
     assert "list_window_days" in problems(seeds)
 
 
+def test_every_platform_says_whether_the_public_can_turn_to_a_force_there() -> None:
+    """What is not collected is missing; only where nobody can write do response metrics not apply."""
+    loaded = registry.load()
+    rows = {row["platform"]: row for row in loaded.tables["contact_platforms"]}
+    assert set(rows) == {row["platform"] for row in loaded.tables["platforms"]}
+    assert {platform for platform, row in rows.items() if row["has_contacts"] == "false"} == {"whatsapp"}
+    asked = {platform for platform, row in rows.items() if row["window_days"]}
+    assert asked == {"facebook", "instagram", "x", "bluesky"}
+
+
+@pytest.mark.parametrize(("platform", "wrong"), [("x,Mentions of the account,true", "maybe"), ("whatsapp,None,false,", "30")])
+def test_what_is_no_contact_is_not_collected(seeds: Path, platform: str, wrong: str) -> None:
+    path = seeds / "contact_platforms.csv"
+    path.write_text(path.read_text().replace(platform, platform.replace("true", wrong) if "true" in platform else platform + wrong))
+    assert "contact_platforms.csv line " in problems(seeds)
+    assert ("has_contacts" if "x," in platform[:2] else "window_days") in problems(seeds)
+
+
 def test_fields_to_ask_follow_the_platforms_breaks() -> None:
     loaded = registry.load()
 

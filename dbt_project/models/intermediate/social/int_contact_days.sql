@@ -1,11 +1,12 @@
--- every London day of an open account on a platform with contacts, and whether one run has seen the whole of it
+-- every London day of an open account on a platform that has contacts, and whether one run has seen the whole of it
 with days as (
 
     select
         days.*,
         contact_platforms.window_days
     from {{ ref('int_account_list_days') }} as days
-    inner join {{ ref('contact_platforms') }} as contact_platforms on days.platform = contact_platforms.platform
+    left join {{ ref('contact_platforms') }} as contact_platforms on days.platform = contact_platforms.platform
+    where contact_platforms.has_contacts is not false
 
 ),
 
@@ -60,7 +61,8 @@ select
     touched.day is not null as is_touched,
     case
         when seen.day is not null then 'seen'
-        when ends.ended_on is not null then 'lost'
+        -- nobody asks on this platform, or asks no more
+        when days.window_days is null or ends.ended_on is not null then 'lost'
         -- no run to come will list it
         when days.day_starts_at < {{ list_starts_at(plus_days(as_of_date(), 1), 'days.window_days') }} then 'lost'
         else 'pending'

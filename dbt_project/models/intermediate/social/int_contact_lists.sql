@@ -25,5 +25,6 @@ select
 from lists
 inner join {{ ref('contact_platforms') }} as contact_platforms on lists.platform = contact_platforms.platform
 where
-    lists.messages_seen_at is not null
+    contact_platforms.window_days is not null
+    and lists.messages_seen_at is not null
     and lists.posts_seen_at is not null

@@ -22,7 +22,8 @@ lists as (
         states.platform,
         states.force_id,
         states.month,
-        bool_or(contact_platforms.platform is not null) as has_contacts,
+        -- where nobody has said that a platform has none, it has them and they are missing
+        bool_or(contact_platforms.has_contacts is not false) as has_contacts,
         count(*) as accounts_n,
         count(*) filter (where days.is_touched is not true) as unseen_n,
         count(*) filter (where days.is_touched and days.lost_days > 0) as lost_n,

@@ -6,7 +6,7 @@ with days as (
         contact_platforms.window_days,
         ends.ended_on
     from {{ ref('int_contact_days') }} as days
-    inner join {{ ref('contact_platforms') }} as contact_platforms on days.platform = contact_platforms.platform
+    left join {{ ref('contact_platforms') }} as contact_platforms on days.platform = contact_platforms.platform
     left join {{ ref('int_account_ends') }} as ends
         on
             days.platform = ends.platform
@@ -45,7 +45,7 @@ select
     days.day,
     case
         when failed.gap_cause is not null then failed.gap_cause
-        when days.ended_on is not null then 'account_closed'
+        when days.ended_on is not null and days.window_days is not null then 'account_closed'
         else 'not_collected'
     end as gap_cause
 from days
