@@ -168,9 +168,10 @@ def retry_after_seconds(received: Received) -> float | None:
         return None
 
 
-def meta_windows(usage_type: str) -> Callable[[Received], Iterator[Window]]:
+def meta_windows(usage_type: str, others_bind: bool = False) -> Callable[[Received], Iterator[Window]]:
     """Meta's `x-app-usage` (percent of what the app may in an hour) and `x-business-use-case-usage` (percent of what the business
-    may in a day, and the minutes until it may again). usage_type: pages, instagram, …: others do not bind this source."""
+    may in a day, and the minutes until it may again). usage_type: pages, instagram, …: others do not bind this source, unless it
+    is not known what its own is called (others_bind)."""
 
     def read(received: Received) -> Iterator[Window]:
         app = _percent(_json(received.headers.get("x-app-usage")))
@@ -180,7 +181,7 @@ def meta_windows(usage_type: str) -> Callable[[Received], Iterator[Window]]:
         for business, entries in businesses.items() if isinstance(businesses, dict) else ():
             for entry in entries if isinstance(entries, list) else ():
                 used = _percent(entry)
-                if used is None or (entry.get("type") or usage_type) != usage_type:
+                if used is None or not (others_bind or (entry.get("type") or usage_type) == usage_type):
                     continue
                 minutes = _figure(entry.get("estimated_time_to_regain_access")) or 0.0
                 is_blocked = 0 < minutes < 1e6

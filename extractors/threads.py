@@ -51,7 +51,7 @@ class Threads(ApiSource):
     name = "threads"
     title = "Threads"
     platform = "threads"
-    limits = Limits(read=meta_windows("threads"))
+    limits = Limits(read=meta_windows("threads", others_bind=True))
     documentation = "docs/sources/threads.md"
     kinds = ("account", "post", "observation")
 

@@ -123,7 +123,8 @@ class XPosts(ApiSource):
 def classify(received: Received) -> SourceError | None:
     """The error in an answer, None where it holds none: by the end of its type URI (its host has changed), then by status.
 
-    An answer 200 with `errors` and nothing else is one: that is how X says that it does not know an account.
+    An answer 200 with `errors` and without `data` is one: that is how X says that it does not know an account. What `meta` counts
+    beside them (nothing) is no empty list.
     """
     body, status = received.body, received.status
     if not isinstance(body, dict):
@@ -142,7 +143,7 @@ def classify(received: Received) -> SourceError | None:
         return PermissionMissing(message)
     if kind == UNKNOWN:
         return AccountClosed(message)
-    if status < 300 and errors and not {"data", "meta"} & body.keys():
+    if status < 300 and errors and "data" not in body:
         kinds = {_kind(one) for one in errors}
         error = AccountClosed if UNKNOWN in kinds else PermissionMissing if kinds & NOT_AUTHORISED else Refused
         return error(message)

@@ -127,9 +127,11 @@ def _statistics(found: Any) -> dict[str, Any]:
 
 def _uploads(page: Page, body: Any) -> Iterator[Row | Drop | Gap]:
     """The list itself brings no rows: videos do. What it lists without a date is not public, and left out by a typed drop."""
+    items = all_items(body)
     if lacks_its_list(body):
         yield Gap(page.account_id, "posts", "not_reported", "the answer came without a list of uploads")
-    items = all_items(body)
+    elif not items and page.context.get("page") == "1" and "nextPageToken" not in body and part(body, "pageInfo", "totalResults"):
+        yield Gap(page.account_id, "posts", "not_reported", "the list of uploads is empty, and says that it is not")
     dated = [bool(list(is_of_the_window(item, page.run_date))) for item in items]
     younger = [any(is_in for _, is_in in is_of_the_window(item, page.run_date)) for item in items]
     last_young = max((place for place, is_in in enumerate(younger) if is_in), default=-1)

@@ -36,7 +36,7 @@ class Proposal:
     """One change to the register that a force's page there suggests, with its evidence.
 
     new: listed, and not in the register. changed: the force's only open account of the platform has another handle there. gone:
-    open in the register, listed there before and no more. stale: listed, and ended in the register: nothing to change here.
+    open in the register, listed there some time before and no more. stale: listed, and ended in the register: nothing to do.
     """
 
     change: str
@@ -90,7 +90,7 @@ def compare(
     before: Iterable[tuple[str, str, str]] = (),
 ) -> list[Proposal]:
     """Proposals, sorted. answered: forces whose page was read; of the others nothing is known, and nothing gone. before: force,
-    platform and handle of what was listed the last time: what was never listed cannot be gone from there.
+    platform and handle of what was ever listed: what never was cannot be gone from there.
 
     Only platforms that the register knows are looked at: the caller leaves the others out.
     """
@@ -131,7 +131,7 @@ def compare(
                 if any((force_id, platform, name) in earlier for name in account.names):
                     found.append(
                         Proposal(GONE, force_id, platform, account.handle, account.handle, account.account_id, None,
-                                 "listed the last time, and no more: closed, merged, or only taken off the page")
+                                 "listed before, and no more: closed, merged, or only taken off the page")
                     )  # fmt: skip
     return sorted(found, key=lambda each: (each.force_id, each.platform, each.change, each.handle))
 
@@ -206,19 +206,17 @@ def discover(
 
 
 def _listed_before(folder: Path, run_date: date) -> set[tuple[str, str, str]]:
-    """What the newest earlier run listed: force, platform and handle."""
-    for day in sorted((path for path in folder.glob("*") if path.name < run_date.isoformat()), reverse=True):
-        files = sorted((day / BATCH).glob(f"*{landing.SUFFIX}"))
-        listed = {
-            (each.force_id, each.platform, each.handle)
-            for path in files
-            for page in landing.read(path)
-            if isinstance(page, Page)
-            for each in police_uk.parse(page)
-        }
-        if listed:
-            return listed
-    return set()
+    """What any earlier run listed: force, platform and handle. Not the newest alone: a proposal stands until somebody acts on it,
+    and a force's page may not have been had the last time."""
+    days = (path for path in folder.glob("*") if path.name < run_date.isoformat())
+    return {
+        (each.force_id, each.platform, each.handle)
+        for day in days
+        for path in (day / BATCH).glob("*.jsonl.gz")
+        for page in landing.read(path)
+        if isinstance(page, Page)
+        for each in police_uk.parse(page)
+    }
 
 
 def _out_of_scope(items: Iterable[Page | Gap], seeds: Registry) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from requests.structures import CaseInsensitiveDict
 
 from extractors.http import Received
 from extractors.pacing import Quota, Window, meta_windows, pause_seconds, rate_limit_windows, reset_seconds
+from extractors.threads import Threads
 from extractors.x import LIMITS as X_LIMITS
 
 NOW = datetime(2026, 11, 2, 21, 0, 4, tzinfo=UTC)
@@ -82,6 +83,8 @@ def test_meta_announces_shares_and_the_minutes_until_it_answers_again() -> None:
         Window("pages of 1", 100, 0, NOW + timedelta(minutes=5))
     ]
     assert list(meta_windows("instagram")(answer(**{"x-business-use-case-usage": business}))) == []
+    # what Threads calls its own is documented nowhere
+    assert list(Threads.limits.read(answer(**{"x-business-use-case-usage": business}))) == [Window("threads of 1", 100, 3, None)]
 
 
 def test_a_share_may_be_text_and_a_number_without_end_is_none() -> None:

@@ -352,6 +352,7 @@ PROBLEM = "https://api.x.com/2/problems/"
         (401, {"title": "Unauthorized", "type": "about:blank", "status": 401, "detail": "Unauthorized"}, TokenExpired),
         (403, {"title": "Client Forbidden", "type": f"{PROBLEM}client-forbidden"}, PermissionMissing),
         (200, {"errors": [NOT_FOUND]}, AccountClosed),
+        (200, {"errors": [{"type": f"{PROBLEM}not-authorized-for-resource"}], "meta": {"result_count": 0}}, PermissionMissing),
         (200, {"errors": [{"title": "Authorization Error", "type": f"{PROBLEM}not-authorized-for-resource"}]}, PermissionMissing),
         (404, {"title": "Not Found Error", "type": f"{PROBLEM}resource-not-found"}, AccountClosed),
     ],

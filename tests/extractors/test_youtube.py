@@ -381,6 +381,18 @@ def test_a_channel_without_a_video_has_truly_none_and_is_asked_for_no_list() -> 
     assert len(server.asked) == 1
 
 
+@pytest.mark.parametrize(
+    ("total", "more", "is_gap"),
+    [(7, {}, True), (0, {}, False), (7, {"page": "2"}, False), (7, {"token": "t"}, False)],
+    ids=["says seven", "says none", "the end of a longer list", "goes on"],
+)
+def test_an_empty_list_that_says_it_is_not_empty_is_a_gap(total: int, more: dict[str, str], is_gap: bool) -> None:
+    body = {"kind": "youtube#playlistItemListResponse", "items": [], "pageInfo": {"totalResults": total}}
+    body |= {"nextPageToken": more["token"]} if "token" in more else {}
+    page = landed("playlistItems", body, ("posts",), page=more.get("page", "1"))
+    assert gaps_of(parse(page, YOUTUBE)) == ([("posts", "not_reported", None)] if is_gap else [])
+
+
 @pytest.mark.parametrize("endpoint", ["playlistItems", "videos"])
 def test_an_answer_without_its_list_is_a_gap_unless_it_says_that_there_is_nothing(endpoint: str) -> None:
     whole = {"kind": "youtube#x", "pageInfo": {"totalResults": 7, "resultsPerPage": 50}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -64,6 +64,8 @@ def test_what_is_planted_is_found_and_nothing_else(simulator: SimulatorProcess, 
     later = run(simulator, AFTER, home)
     assert shown(later) == PLANTED | {("gone", "dorset", "facebook", "sim.dorset")}
     assert BEFORE < GONE_FROM <= AFTER
+    # until somebody acts on it: not withdrawn the week after for not being said again
+    assert shown(run(simulator, AFTER + timedelta(days=7), home)) == shown(later)
 
 
 def test_the_register_is_not_touched_and_people_get_a_list(simulator: SimulatorProcess, home: Home) -> None:

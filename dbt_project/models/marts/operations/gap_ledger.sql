@@ -62,25 +62,47 @@ removed_unread as (
 
 ),
 
+-- days without a snapshot that have a hole under the number's own name
+lacking as (
+
+    select distinct
+        platform,
+        account_id,
+        metric_date,
+        source_field
+    from {{ ref('int_account_snapshot_gaps') }}
+    where is_in_ledger
+
+),
+
 gaps as (
 
     select
-        source,
-        platform,
-        force_id,
-        account_id,
-        object_type,
-        object_id,
-        run_date,
-        subject,
-        cause,
-        detail,
-        first_seen_at,
-        last_seen_at,
-        is_open,
-        closed_at,
-        is_simulated
-    from {{ ref('int_gaps') }}
+        told.source,
+        told.platform,
+        told.force_id,
+        told.account_id,
+        told.object_type,
+        told.object_id,
+        told.run_date,
+        told.subject,
+        told.cause,
+        told.detail,
+        told.first_seen_at,
+        told.last_seen_at,
+        -- what came in the end may have come too late to count for the day: the hole stands
+        told.is_open or lacking.source_field is not null as is_open,
+        case when lacking.source_field is null then told.closed_at end as closed_at,
+        told.is_simulated
+    from {{ ref('int_gaps') }} as told
+    left join lacking
+        on
+            told.platform = lacking.platform
+            and told.account_id = lacking.account_id
+            and told.run_date = lacking.metric_date
+            and told.subject = lacking.source_field
+            and told.object_type = 'account'
+            and told.object_id is null
 
     union all
 
