@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -35,16 +35,41 @@ class Comment:
     author: Any
     created_at: Any
     text: Any
-    parent: Any
+    parent: str | None
+
+
+@dataclass
+class Seen:
+    """What one run has seen of the comments on an account's posts. A thread may go over pages. It never leaves the memory.
+
+    under: what stands under a comment, by its id. waiting: answers to a comment that has not come yet.
+    """
+
+    comments: dict[str, Comment] = field(default_factory=dict)
+    under: dict[str, dict[str, Comment]] = field(default_factory=dict)
+    waiting: list[Comment] = field(default_factory=list)
+
+    def add(self, one: Comment) -> None:
+        if isinstance(one.comment_id, str):
+            self.comments[one.comment_id] = one
+            self.under.setdefault(one.parent or "", {})[one.comment_id] = one
 
 
 def for_landing(
-    body: Any, contacts: Contacts, account_id: str, handle: str, published: Mapping[str, str], post_id: str = ""
+    body: Any,
+    contacts: Contacts,
+    account_id: str,
+    handle: str,
+    published: Mapping[str, str],
+    post_id: str = "",
+    seen: Seen | None = None,
 ) -> Any:
     """What is landed in the place of an answer about comments: `data` with messages, and how many were left out.
 
-    published: when each post was, by its id. post_id: whose comments they are where the answer is one post's list.
+    published: when each post was, by its id. post_id: whose comments they are where the answer is one post's list. seen: what the
+    answers before had.
     """
+    seen = seen or Seen()
     if not isinstance(body, dict):
         return {"data": [], "left_out": 0}
     if isinstance(body.get("error"), dict):
@@ -55,8 +80,8 @@ def for_landing(
     for post, edge in listed.items():
         found = list(_comments(_dict(edge).get("data"), None))
         count += len(found)
-        made += _messages(found, contacts, (account_id, handle), post, published.get(post))
-    return {"data": made, "left_out": count - len(made)}
+        made += _messages(found, contacts, (account_id, handle), post, published.get(post), seen)
+    return {"data": made, "left_out": max(0, count - len(made))}
 
 
 def _dict(value: Any) -> dict[str, Any]:
@@ -80,30 +105,49 @@ def _comments(items: Any, parent: Any) -> Iterator[Comment]:
             author.get("id") or author.get("username") or one.get("username"),
             one.get("created_time") or one.get("timestamp"),
             one.get("message", one.get("text")),
-            above,
+            above if isinstance(above, str) else None,
         )
         yield from _comments(_dict(one.get("replies")).get("data"), one.get("id"))
 
 
 def _messages(
-    found: Sequence[Comment], contacts: Contacts, own: tuple[str, str], post_id: str, published_at: str | None
+    found: Sequence[Comment], contacts: Contacts, own: tuple[str, str], post_id: str, published_at: str | None, seen: Seen
 ) -> Iterator[dict[str, Any]]:
-    by_id = {one.comment_id: one for one in found if isinstance(one.comment_id, str)}
+    """Messages of one list, and of what waited for it."""
     said = same_words(one.text for one in found if one.author in own)
-    for one in found:
-        age = seconds_between(published_at, one.created_at)
-        if age is not None and age > COUNTED_SECONDS:
-            continue
-        above = by_id.get(one.parent)
-        if one.author in own:
-            if above is not None and above.author not in own:
-                seconds = seconds_between(above.created_at, one.created_at)
-                yield contacts.outbound(
-                    one.comment_id, above.comment_id, one.created_at, one.text, seconds, said[wording(one.text)]
-                )
-            continue
-        is_thread = above is not None and (above.author in own or (above.author is not None and above.author == one.author))
-        yield contacts.inbound(one.comment_id, above.comment_id if above and is_thread else post_id, one.created_at, one.text)
+    counted = [one for one in found if one.author in own or not _is_late(published_at, one.created_at)]
+    for one in counted:
+        seen.add(one)
+    waited, seen.waiting = seen.waiting, []
+    for one in [*counted, *waited]:
+        above = seen.comments.get(one.parent or "")
+        if one.author not in own:
+            is_thread = above is not None and (above.author in own or (above.author is not None and above.author == one.author))
+            reply_to = above.comment_id if above and is_thread else post_id
+            yield contacts.inbound(one.comment_id, reply_to, one.created_at, one.text)
+        elif above is None and one.parent:
+            seen.waiting.append(one)
+        elif above is not None and above.author not in own:
+            to = _last_said(above, one, seen)
+            seconds = seconds_between(to.created_at, one.created_at)
+            yield contacts.outbound(one.comment_id, to.comment_id, one.created_at, one.text, seconds, said[wording(one.text)])
+
+
+def _is_late(published_at: str | None, created_at: Any) -> bool:
+    age = seconds_between(published_at, created_at)
+    return age is not None and age > COUNTED_SECONDS
+
+
+def _last_said(above: Comment, answer: Comment, seen: Seen) -> Comment:
+    """What an answer answers. A thread has one level: whoever is answered in it, the answer stands under the comment that began it.
+    So it is one to what the person who began it has said last before."""
+    later = [
+        (-seconds, one)
+        for one in seen.under.get(above.comment_id, {}).values()
+        if one.author is not None and one.author == above.author
+        if (seconds := seconds_between(one.created_at, answer.created_at)) is not None and seconds >= 0
+    ]
+    return max(later, key=lambda each: each[0])[1] if later else above
 
 
 def next_pages(body: Any) -> Iterator[tuple[str, str]]:

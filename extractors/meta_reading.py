@@ -81,6 +81,7 @@ class MetaReading(ABC):
         self.account_id, self.handle = account.account_id, account.handle
         self.contacts = contacts
         self.published: dict[str, str] = {}
+        self.comments_seen = meta_contacts.Seen()
         """When each post of the list was, as the platform writes it."""
         self.post_ids: dict[str, None] = {}
         self.young_ids: set[str] = set()
@@ -302,7 +303,9 @@ class MetaReading(ABC):
         self, contacts: Contacts, path: str, parameters: dict[str, str], post_id: str = ""
     ) -> Generator[Page, None, Any]:
         def reduce(body: Any) -> Any:
-            return meta_contacts.for_landing(body, contacts, self.account_id, self.handle, self.published, post_id)
+            return meta_contacts.for_landing(
+                body, contacts, self.account_id, self.handle, self.published, post_id, self.comments_seen
+            )
 
         context = {"subjects": meta_contacts.SUBJECT}
         answer = self.client.get(

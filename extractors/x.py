@@ -169,7 +169,7 @@ class _Reading:
         self.account = account
         self.contacts = contacts
         self.unknown_handle: list[Gap] = []
-        self.mentioned: set[str] = set()
+        self.mentioned: dict[str, str] = {}
         """Ids of this run's mentions: in memory only, to tell which of the force's replies answer one that is still there."""
 
     def run(self) -> Generator[Page | Gap, None, SourceError | None]:
@@ -254,7 +254,7 @@ class _Reading:
         }
 
         def reduce(body: Any) -> Any:
-            self.mentioned |= ids_of(body)
+            self.mentioned.update(ids_of(body))
             return mentions_for_landing(body, contacts, own)
 
         try:
@@ -265,7 +265,7 @@ class _Reading:
             yield Gap(own, "messages", error.cause, str(error))
         except SourceError:
             return  # its gap is told; what else the account has was had
-        if len(self.mentioned) >= MENTIONS_DEPTH:
+        if len(set(self.mentioned.values())) >= MENTIONS_DEPTH:
             detail = f"X lists no more than {MENTIONS_DEPTH} mentions: what is older is not known"
             yield Gap(own, "messages", "not_reported", detail)
 

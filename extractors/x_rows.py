@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 from extractors.base import Drop, Gap, Page, Row
@@ -15,6 +15,7 @@ from extractors.page_rows import observation, other_account, subjects_of
 from extractors.post_window import is_outside_window
 from extractors.redaction import HIDDEN
 from extractors.x_contacts import add_replies
+from extractors.x_versions import history_of, times_of
 
 OLDER_NAMES = {"repost_count": "retweet_count", "post_count": "tweet_count"}
 """The specification of August 2026 renames numbers that the wire has under their older names: both are the older."""
@@ -23,16 +24,11 @@ REPOST, REPLY = frozenset({"retweeted", "reposted"}), frozenset({"replied_to"})
 NO_LANGUAGE = frozenset({"und", "zxx", "art", "qam", "qct", "qht", "qme", "qst"})
 """X's codes for a post without words."""
 
-SNOWFLAKE_EPOCH_MILLISECONDS = 1_288_834_974_657
-SAME_POST = timedelta(days=1)
-"""An id tells when its version was made. Where neither the first nor the last is so near to the post's time, ids tell nothing."""
-
-
 REFERENCES = ("referenced_tweets", "referenced_posts")
 KEPT_OF_ERRORS = ("type", "title", "status", "code")
 
 
-def for_landing(body: Any, contacts: Contacts | None = None, mentioned: Collection[str] = ()) -> Any:
+def for_landing(body: Any, contacts: Contacts | None = None, mentioned: Mapping[str, str] = MappingProxyType({})) -> Any:
     """The answer without the text of replies and reposts, which quotes or addresses people, without whom and what they answer
     (an id leads to a citizen's post), and without the words of descriptions of media and of errors, which name either.
     With contacts, each reply has its `contact` (extractors/x_contacts.py)."""
@@ -129,7 +125,7 @@ def _post(page: Page, item: Any, described: dict[str, bool], position: str) -> I
     kind = _kind(item)
     # a repost shows numbers of the post it repeats
     metrics = _metrics(item) if kind != "repost" else {}
-    item_id, history = item.get("id"), _history(item)
+    item_id, history = item.get("id"), history_of(item)
     is_superseded = item_id in history[:-1]
     if is_superseded or is_outside_window(item.get("created_at"), page):
         reason: Literal["duplicate", "outside_window"] = "duplicate" if is_superseded else "outside_window"
@@ -140,7 +136,7 @@ def _post(page: Page, item: Any, described: dict[str, bool], position: str) -> I
         return
     # an edit gives a new id: the post keeps its first
     post_id = history[0] if history else item_id
-    published_at, edited_at = _times(item.get("created_at"), history)
+    published_at, edited_at = times_of(item.get("created_at"), history)
     language, media = item.get("lang"), _media_keys(item)
     account_id = item.get("author_id", page.account_id)
     wrong = other_account(page, account_id)
@@ -182,31 +178,6 @@ def _metrics(item: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(found, dict):
         return {}
     return {OLDER_NAMES.get(str(name), str(name)): value for name, value in found.items() if value is not None}
-
-
-def _history(item: dict[str, Any]) -> list[str]:
-    """Ids of all versions of the post, oldest first."""
-    ids = item.get("edit_history_tweet_ids", item.get("edit_history_post_ids"))
-    return [one for one in ids if isinstance(one, str)] if isinstance(ids, list) else []
-
-
-def _times(created_at: Any, history: list[str]) -> tuple[Any, Any]:
-    """When a post was published and, if it was, last edited. X tells one of the two; the ids of its versions tell both."""
-    if len(history) < 2:
-        return created_at, None
-    try:
-        created = datetime.fromisoformat(created_at)
-        first, last = _instant(history[0]), _instant(history[-1])
-        if first <= last and min(abs(created - first), abs(created - last)) <= SAME_POST:
-            return first, last
-    except (TypeError, ValueError, OverflowError):
-        pass
-    return created_at, created_at
-
-
-def _instant(post_id: str) -> datetime:
-    seconds = ((int(post_id) >> 22) + SNOWFLAKE_EPOCH_MILLISECONDS) // 1000
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _media_keys(item: dict[str, Any]) -> list[str] | None:

@@ -107,7 +107,7 @@ def _comments(world: Timeline[Any], account: Account, instant: int, removals: It
         replies += [
             (one.sent_at, one.to.message_id)
             for one in answers
-            if not one.is_automatic and one.to.message_id in there and one.sent_at <= latest
+            if not one.is_automatic and one.to.message_id in there and one.sent_at <= instant
         ]
     return _Visit(instant, _window_start(instant, COMMENT_WINDOW_DAYS), messages, replies)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -148,6 +149,33 @@ def test_a_mention_and_its_answer_become_keys_times_and_decisions() -> None:
     assert outbound["reply_to_key"] == inbound["message_key"]
     counted = sum((X.count(page)["message"] for page in pages), 0)
     assert counted == 2, "the independent count"
+
+
+def test_an_edited_mention_is_one_message_and_its_answer_finds_it() -> None:
+    """Every edit gives a new id, and only the newest is listed. The force answered the first version."""
+    newest = status_id(MOMENT, 3)
+    edited = mention(newest, created_at="2026-10-30T10:50:00.000Z", edit_history_tweet_ids=[MENTION_ID, newest])
+    for to in (MENTION_ID, newest):
+        own = reply(status_id(MOMENT, 9), "We will", to, "2026-10-30T11:00:00.000Z")
+        pages, _ = fetched(Mentions(edited, timeline=(own,)))
+        inbound, outbound = messages_of(pages)
+        assert inbound["message_key"] == hashed(f"message x {MENTION_ID}")
+        assert outbound["reply_to_key"] == inbound["message_key"]
+        assert datetime.fromisoformat(inbound["created_at"]) == MOMENT.replace(microsecond=0)
+
+
+def test_a_version_that_has_been_edited_since_is_no_message_of_its_own() -> None:
+    newest = status_id(MOMENT, 3)
+    history = [MENTION_ID, newest]
+    pages, _ = fetched(Mentions(mention(newest, edit_history_tweet_ids=history), mention(edit_history_tweet_ids=history)))
+    assert [one["message_key"] for one in messages_of(pages)] == [hashed(f"message x {MENTION_ID}")]
+
+
+def test_an_edited_answer_is_one_answer() -> None:
+    first, newest = status_id(MOMENT, 8), status_id(MOMENT, 9)
+    own = reply(newest, "We will", MENTION_ID, "2026-10-30T11:00:00.000Z", edit_history_tweet_ids=[first, newest])
+    _, outbound = messages_of(fetched(Mentions(mention(), timeline=(own,)))[0])
+    assert outbound["message_key"] == hashed(f"message x {first}")
 
 
 def test_nothing_of_a_person_is_landed_on_any_page_or_gap() -> None:

@@ -69,6 +69,49 @@ def test_late_comments_are_left_out() -> None:
     assert [one["message_key"] for one in made["data"]] == [key("c1")]
 
 
+def test_an_answer_is_one_to_what_the_person_said_last_before_it() -> None:
+    """All answers stand under the comment that began the thread, whomever they are to."""
+    us = {"id": PAGE}
+    made = landed(
+        comment("c1", JANE, "is it open?", "2026-10-20T11:00:00+0000"),
+        comment("c3", JOE, "and at night?", "2026-10-20T11:05:00+0000", parent={"id": "c1"}),
+        comment("c4", us, "It is.", "2026-10-20T11:10:00+0000", parent={"id": "c1"}),
+        comment("c2", JANE, "until when?", "2026-10-20T12:00:00+0000", parent={"id": "c1"}),
+        comment("c5", us, "Until six.", "2026-10-20T12:30:00+0000", parent={"id": "c1"}),
+    )["data"]
+    answers = [one["reply_to_key"] for one in made if one["direction"] == "outbound"]
+    assert answers == [key("c1"), key("c2")]
+
+
+def test_a_thread_goes_over_pages_in_either_order() -> None:
+    question = comment("c1", JANE, "is it open?", "2026-10-20T11:00:00+0000")
+    answer = comment("c2", {"id": PAGE}, "It is.", "2026-10-20T12:00:00+0000", parent={"id": "c1"})
+    for first, second in ((question, answer), (answer, question)):
+        seen = meta_contacts.Seen()
+        pages = [
+            meta_contacts.for_landing({"data": [one]}, CONTACTS, PAGE, HANDLE, PUBLISHED, POST, seen) for one in (first, second)
+        ]
+        made = [one for page_ in pages for one in page_["data"]]
+        assert {one["message_key"]: one["reply_to_key"] for one in made} == {key("c1"): key(POST), key("c2"): key("c1")}
+        assert all(page_["left_out"] >= 0 for page_ in pages)
+
+
+def test_an_answer_after_the_fortnight_counts_for_a_comment_of_it() -> None:
+    made = landed(
+        comment("c1", JANE, "in time?", "2026-11-02T10:00:00+0000"),
+        comment("c2", JOE, "too late?", "2026-11-03T11:00:00+0000"),
+        comment("c4", {"id": PAGE}, "Yes.", "2026-11-04T10:00:00+0000", parent={"id": "c1"}),
+        comment("c5", {"id": PAGE}, "Indeed.", "2026-11-04T10:00:00+0000", parent={"id": "c2"}),
+    )["data"]
+    assert [(one["message_key"], one["reply_to_key"]) for one in made] == [(key("c1"), key(POST)), (key("c4"), key("c1"))]
+
+
+@pytest.mark.parametrize("parent", [{"id": {"a": 1}}, {"id": ["c1"]}, {"id": 7}, "c1"])
+def test_a_parent_of_another_kind_breaks_nothing(parent: Any) -> None:
+    made = landed(comment("c1", JANE, "open?"), comment("c2", {"id": PAGE}, "Yes.", parent=parent))
+    assert [one["message_key"] for one in made["data"]] == [key("c1")]
+
+
 def test_instagram_nests_answers_and_names_users() -> None:
     body = {
         POST: {

@@ -1,9 +1,29 @@
 -- the first answer by a person to a message, or to what the same person said after it (reply_to_key: docs/sources/contacts.md)
 {%- set steps = longest_chain() %}
-with inbound as (
+with messages as (
 
     select * from {{ ref('stg_messages') }}
-    where direction = 'inbound'
+
+),
+
+-- who goes on after a machine's answer goes on with what the machine had answered
+inbound as (
+
+    select
+        messages.platform,
+        messages.account_id,
+        messages.message_key,
+        messages.created_at,
+        coalesce(machines.reply_to_key, messages.reply_to_key) as reply_to_key
+    from messages
+    left join messages as machines
+        on
+            messages.platform = machines.platform
+            and messages.account_id = machines.account_id
+            and messages.reply_to_key = machines.message_key
+            and machines.direction = 'outbound'
+            and machines.is_automatic
+    where messages.direction = 'inbound'
 
 ),
 
@@ -14,7 +34,7 @@ step_0 as (
         account_id,
         reply_to_key as message_key,
         created_at as replied_at
-    from {{ ref('stg_messages') }}
+    from messages
     where
         direction = 'outbound'
         and not is_automatic
