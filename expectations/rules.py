@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from extractors.upload_rows import LONGEST_UPLOAD_DAYS
 from include.registry import Registry
 from include.settings import LONDON, observation_bounds, run_instant
 
@@ -27,9 +28,6 @@ CLOCK_TOLERANCE = pd.Timedelta(days=1)
 
 ONE_ATTEMPT = pd.Timedelta(days=2)
 """How far an answer's date may lie from those of the same ingest: one attempt at one batch takes minutes."""
-
-LONGEST_UPLOAD_DAYS = 400
-"""How long before its upload a figure may have been read."""
 
 UNSAFE_URL = r"(?i)^[a-z]+://[^/?#]*@|[?&#](?:access_token|token|api_key|appsecret_proof|client_secret|secret|password|signature)="
 FORMULA = "^[=+@\t\r-]"

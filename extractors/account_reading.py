@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from extractors.http import Answer, HttpClient
 
 LARGEST_NUMBER_OF_PAGES = 50
+UNPROVEN = (
+    "the list of posts is empty, and the account's own numbers could not be had either, which would show that it may be read: "
+    "whether nothing was published is not known"
+)
+
+
+def has_posts(body: Any) -> bool:
+    """Whether a page of a list holds anything: a list itself, or in `data` (X) or `feed` (Bluesky)."""
+    items = (body.get("data") or body.get("feed")) if isinstance(body, dict) else body
+    return isinstance(items, list) and bool(items)
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,8 @@ class AccountReading(ABC):
         self.order = order
         self.account = account
         self.unknown_handle: list[Gap] = []
+        self.is_proven = self.has_posts = False
+        """Whether the account's own numbers came, and whether the list of its posts held any."""
 
     @abstractmethod
     def snapshot(self) -> Request:
@@ -106,6 +118,7 @@ class AccountReading(ABC):
     def _snapshot(self) -> Iterator[Page | Gap]:
         try:
             yield from self._ask("account", self.snapshot(), "account", self.order.field_names("account", "snapshot"))
+            self.is_proven = True
         except AccountClosed as error:
             self.closed_or_renamed(error)
         except (Outage, PermissionMissing) as error:
@@ -127,6 +140,7 @@ class AccountReading(ABC):
         number = 1
         while True:
             answer = yield from self._ask(endpoint, request, object_type, subjects, reduce, page=str(number))
+            self.has_posts = self.has_posts or (endpoint == "posts" and has_posts(answer.body))
             following = following_of(answer)
             if following is None:
                 return
@@ -141,6 +155,8 @@ class AccountReading(ABC):
         subjects = ("posts", *self.order.field_names("post", "lifetime"))
         try:
             yield from self.listed("posts", self.first_page(), "post", subjects, self.following)
+            if not (self.is_proven or self.has_posts):
+                yield Gap(self.account.account_id, "posts", "not_reported", UNPROVEN)
         except (Outage, PermissionMissing) as error:
             yield Gap(self.account.account_id, "posts", error.cause, str(error))
             if isinstance(error, NoAnswer):

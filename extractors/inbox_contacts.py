@@ -18,9 +18,10 @@ from typing import Any
 from extractors import upload_cells as cells
 from extractors.base import BadFile, Drop, FileSource, Gap, Page, Row
 from extractors.contacts import Contacts, same_words, values_of, wording
-from extractors.upload import EXAMPLE, SIMULATED, Register, Seeds
+from extractors.upload import EXAMPLE, SIMULATED
 from extractors.upload_cells import Wrong
 from extractors.upload_file import Layout, RawRow, rows
+from extractors.upload_register import Register, Seeds
 
 COLUMNS: dict[str, str] = {
     "platform": "facebook, instagram, x, tiktok, linkedin, nextdoor, whatsapp, bluesky, mastodon, threads or youtube",
@@ -49,7 +50,6 @@ CONTACTS = Layout(
 )
 INBOUND, OUTBOUND = "inbound", "outbound"
 ANSWERS = {"yes": True, "true": True, "no": False, "false": False}
-LONGEST_ID = 300
 X_ADDRESS = re.compile(r"https://(?:www\.|mobile\.)?(?:x|twitter)\.com/[^/\s]+/status/(\d+)(?:[/?#]\S*)?", re.IGNORECASE)
 
 
@@ -83,7 +83,7 @@ class InboxContacts(FileSource):
     # --- reading ---
 
     def read(self, path: Path, run_date: date, observed_at: datetime) -> Iterator[Page | Gap]:
-        raw = [row for row in rows(path, path.read_bytes(), CONTACTS) if _said(row, "note") != EXAMPLE]
+        raw = [row for row in rows(path, CONTACTS) if row.said("note") != EXAMPLE]
         if not raw:
             raise BadFile(f"{path.name}: nothing but the example of the template; fill in your messages and drop it again")
         seeds = self._seeds()
@@ -125,10 +125,6 @@ class InboxContacts(FileSource):
         return Counter(message=page.body.count('"number":'))
 
 
-def _said(row: RawRow, column: str) -> str:
-    return str(row.cells.get(column, "")).strip().casefold()
-
-
 def _read(row: RawRow, registers: Mapping[str, Register]) -> tuple[tuple[str, str, str], _Said]:
     """Platform, account and force of a row, and what it says. Raises Wrong, with the column in the reason."""
     column = "row"
@@ -138,7 +134,7 @@ def _read(row: RawRow, registers: Mapping[str, Register]) -> tuple[tuple[str, st
         if row.surplus:
             raise Wrong("cell_count", f"has {row.surplus} cells more than the header: a comma too many?")
         column = "platform"
-        register = registers.get(_said(row, column))
+        register = registers.get(row.said(column))
         if register is None:
             raise Wrong("platform_unknown", f"is none of {', '.join(registers)}")
         column = "force"
@@ -150,7 +146,7 @@ def _read(row: RawRow, registers: Mapping[str, Register]) -> tuple[tuple[str, st
         if message_id is None:
             raise Wrong("cell_missing", "is empty")
         column = "direction"
-        direction = _said(row, column)
+        direction = row.said(column)
         if direction not in (INBOUND, OUTBOUND):
             raise Wrong("direction_unreadable", f"is none of {INBOUND}, {OUTBOUND}")
         given = [name for name in ("created_at", "created_at_utc") if name in row.cells]
@@ -165,7 +161,7 @@ def _read(row: RawRow, registers: Mapping[str, Register]) -> tuple[tuple[str, st
         if other in row.cells:
             raise Wrong("cell_misplaced", f"is filled in, and is no column of an {direction} message")
         column = own
-        decided = ANSWERS.get(_said(row, own))
+        decided = ANSWERS.get(row.said(own))
         if decided is None and own in row.cells:
             raise Wrong("yes_or_no", "is neither yes nor no")
         if decided is None and "text" not in row.cells:
@@ -182,8 +178,6 @@ def identity(cell: Any, platform: str) -> str | None:
     if cell is None:
         return None
     said = cells.identity(cell)
-    if len(said) > LONGEST_ID:
-        raise Wrong("id_unreadable", f"is too long for an id ({len(said)} characters)")
     found = X_ADDRESS.fullmatch(said) if platform == "x" else None
     return found[1] if found else said
 

@@ -1,22 +1,18 @@
-"""Files of the upload template, CSV or workbook, as rows of cells. Nothing is judged here but whether the file can be read.
-
-A workbook comes from a stranger: it may be a zip bomb, hold formulas, macros, merged cells or hidden rows. openpyxl reads its XML
-with defusedxml, runs no macro and computes no formula.
-"""
+"""Files of the upload template, CSV or workbook, as rows of cells. Nothing is judged here but whether the file can be read."""
 
 from __future__ import annotations
 
 import csv
 import difflib
 import io
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
 from extractors.base import BadFile
+from extractors.upload_workbook import Formula, Line, lines_of_workbook
 
 COLUMNS: dict[str, str] = {
     "row": "account or post; a row that says example is not read",
@@ -65,14 +61,8 @@ class Layout:
 
 FIGURES = Layout("upload template", COLUMNS, ("row", "platform"), REQUIRED, SHEET, "python -m include.upload_template")
 
-LARGEST_FILE, LARGEST_UNPACKED, MOST_PARTS, MOST_ROWS, MOST_COLUMNS = 20_000_000, 30_000_000, 1_000, 100_000, 200
+LARGEST_FILE, MOST_ROWS = 20_000_000, 100_000
 OLD_OR_LOCKED = b"\xd0\xcf\x11\xe0"
-
-
-class Formula(str):
-    """A cell that holds a formula instead of a value."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -84,16 +74,22 @@ class RawRow:
     is_hidden: bool
     surplus: int = 0  # cells behind the last column of the header
 
+    def said(self, column: str) -> str:
+        """A cell as one of a few words that the template knows."""
+        return str(self.cells.get(column, "")).strip().casefold()
 
-def rows(path: Path, content: bytes, layout: Layout = FIGURES) -> list[RawRow]:
+
+def rows(path: Path, layout: Layout = FIGURES) -> list[RawRow]:
     """All rows that are not empty, of the one table with the template's header. Raises BadFile."""
+    size = path.stat().st_size
+    if size > LARGEST_FILE:
+        raise BadFile(f"{path.name}: {size:,} bytes, more than {LARGEST_FILE:,}; split it by force")
+    content = path.read_bytes()
     if not content.strip():
         raise BadFile(f"{path.name}: the file is empty; fill in the template and drop it again")
-    if len(content) > LARGEST_FILE:
-        raise BadFile(f"{path.name}: {len(content):,} bytes, more than {LARGEST_FILE:,}; split it by force")
     if content.startswith(OLD_OR_LOCKED):
         raise BadFile(f"{path.name}: an old .xls or a workbook with a password; save it as .xlsx without one, or as CSV UTF-8")
-    lines = _workbook(path, content, layout) if content.startswith(b"PK") else _csv(path, content)
+    lines = lines_of_workbook(path, content, layout.sheet, MOST_ROWS) if content.startswith(b"PK") else _csv(path, content)
     header: list[str] | None = None
     found: list[RawRow] = []
     for number, cells, is_hidden in lines:
@@ -141,9 +137,9 @@ def _header(path: Path, number: int, cells: Sequence[Any], layout: Layout) -> li
     return names
 
 
-def _csv(path: Path, content: bytes) -> Iterator[tuple[int, list[Any], bool]]:
+def _csv(path: Path, content: bytes) -> Iterator[Line]:
     text = _decode(path, content)
-    first = text.split("\n", 1)[0]
+    first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
     before = 0
@@ -165,52 +161,10 @@ def _decode(path: Path, content: bytes) -> str:
             raise BadFile(f"{path.name}: the file ends in the middle of a character; save it as 'CSV UTF-8'") from None
     if b"\x00" in content:
         raise BadFile(f"{path.name}: this is neither CSV nor a workbook; save it as 'CSV UTF-8' or .xlsx")
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise BadFile(f"{path.name}: neither UTF-8 nor Windows-1252; save it as 'CSV UTF-8'")
-
-
-def _workbook(path: Path, content: bytes, layout: Layout) -> Iterator[tuple[int, list[Any], bool]]:
-    """Rows of the sheet that the template names."""
-    from openpyxl import load_workbook
-
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            parts = archive.infolist()
-            unpacked = sum(part.file_size for part in parts)
-            if unpacked > LARGEST_UNPACKED or len(parts) > MOST_PARTS:
-                raise BadFile(f"{path.name}: {len(parts)} parts of {unpacked:,} bytes unpacked: too large for {layout.sheet}")
-        book = load_workbook(io.BytesIO(content), data_only=False, keep_links=False, keep_vba=False)
-    except BadFile:
-        raise
-    except Exception as error:  # a damaged archive fails in many ways, none of which says more
-        raise BadFile(f"{path.name}: this workbook cannot be read ({type(error).__name__}); save it again as .xlsx") from None
-    sheets = [sheet for sheet in book.worksheets if sheet.title.casefold() == layout.sheet]
-    if not sheets:
-        wanted = f"no sheet {layout.sheet!r}; keep the sheets of the template, or save the one with the {layout.sheet} as CSV"
-        raise BadFile(f"{path.name}: {wanted}")
-    sheet = sheets[0]
-    merged = [str(area) for area in sheet.merged_cells.ranges]
-    if merged:
-        raise BadFile(f"{path.name}: merged cells {', '.join(sorted(merged)[:5])} in {sheet.title!r}; unmerge them, fill every row")
-    if sheet.max_row > MOST_ROWS or sheet.max_column > MOST_COLUMNS:
-        reach = f"row {sheet.max_row:,}, column {sheet.max_column:,}"
-        raise BadFile(f"{path.name}: {sheet.title!r} reaches to {reach}; remove what is there")
-    is_hidden_sheet = sheet.sheet_state != "visible"
-    for number, cells in enumerate(sheet.iter_rows(), start=1):
-        values = [Formula(_formula(cell.value)) if cell.data_type == "f" else _value(cell.value) for cell in cells]
-        is_hidden = is_hidden_sheet or (number in sheet.row_dimensions and bool(sheet.row_dimensions[number].hidden))
-        yield number, values, is_hidden
-
-
-def _formula(value: Any) -> str:
-    return value if isinstance(value, str) else "=…"
-
-
-def _value(value: Any) -> Any:
-    if isinstance(value, datetime | date | time | bool | int | float | str) or value is None:
-        return value
-    return str(value)
+    with suppress(UnicodeDecodeError):
+        return content.decode("utf-8-sig")
+    # where a part of it is UTF-8, reading it as Windows-1252 would make two wrong letters of every accent
+    if content.decode("utf-8", "ignore").isascii():
+        with suppress(UnicodeDecodeError):
+            return content.decode("cp1252")
+    raise BadFile(f"{path.name}: neither UTF-8 nor Windows-1252, or a part of each; save it as 'CSV UTF-8'")

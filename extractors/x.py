@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from extractors.account_reading import UNPROVEN, has_posts
 from extractors.base import (
     Account,
     AccountClosed,
@@ -171,6 +172,8 @@ class _Reading:
         self.unknown_handle: list[Gap] = []
         self.mentioned: dict[str, str] = {}
         """Ids of this run's mentions: in memory only, to tell which of the force's replies answer one that is still there."""
+        self.is_proven = False
+        """The account's own numbers came."""
 
     def run(self) -> Generator[Page | Gap, None, SourceError | None]:
         """Returns the error that ends the other accounts too: a quota that is used up."""
@@ -216,6 +219,7 @@ class _Reading:
         parameters = {"usernames": self.account.handle, "user.fields": "public_metrics"}
         try:
             yield from self.ask("account", "2/users/by", parameters, "account", names)
+            self.is_proven = True
         except AccountClosed as error:
             # the handle is unknown, which a rename makes it too: the list goes by the id, and says whether the account is gone
             detail = f"no account under the handle {self.account.handle} ({error}); renamed? see accounts.csv"
@@ -281,12 +285,15 @@ class _Reading:
         seen: Counter[str] = Counter()
         number, following = 1, ""
         path = f"2/users/{self.account.account_id}/{endpoint}"
+        is_unproven = endpoint == "tweets" and not self.is_proven
         try:
             while True:
                 asked = {**parameters, **({"pagination_token": following} if following else {})}
                 body = yield from self.ask(endpoint, path, asked, object_type, subjects, kept, page=str(number))
-                following = _next_token(body)
+                following, is_unproven = _next_token(body), is_unproven and not has_posts(body)
                 if not following:
+                    if is_unproven:
+                        yield Gap(self.account.account_id, "posts", "not_reported", UNPROVEN)
                     return
                 seen[following] += 1
                 if seen[following] > 2:  # twice is a page served again, three times a circle

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from extractors.account_reading import UNPROVEN
 from extractors.base import (
     Account,
     AccountClosed,
@@ -131,6 +132,8 @@ class _Reading:
         self.client = client
         self.order = order
         self.account_id = account.account_id
+        self.is_proven = False
+        """The channel's own numbers came."""
 
     def run(self) -> Generator[Page | Gap, None, SourceError | None]:
         """Returns the error that ends the other channels too: of the key or the quota, which they share."""
@@ -168,6 +171,7 @@ class _Reading:
         body: Any = None
         try:
             body = yield from self.ask("channels", parameters, "account", names)
+            self.is_proven = True
         except (Outage, PermissionMissing) as error:
             if isinstance(error, NoAnswer):
                 raise
@@ -195,6 +199,8 @@ class _Reading:
                 dated = [(one, when) for item in items_of(body) for one, when in is_of_the_window(item, self.order.run_date)]
                 ids.update((one, None) for one, is_in_it in dated if is_in_it)
                 following = _next_token(body)
+                if not following and number == 1 and not (self.is_proven or items_of(body)):
+                    yield Gap(self.account_id, "posts", "not_reported", UNPROVEN)
                 if not following or (dated and not dated[-1][1]):
                     return list(ids)
                 seen[following] += 1

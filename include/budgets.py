@@ -43,6 +43,9 @@ SET_BACK_SECONDS = 60.0
 """Answers of several hosts differ by less: what was told later than now was told under another clock, and says nothing."""
 REFUSED = "refused"
 """The window of a throttle answer: shut until its end, and then nothing."""
+UNNAMED, FIRST_PAUSE_SECONDS = "refused without a time", 2.0
+"""The same where the answer names no end: shut for all of the app's calls, twice as long after each such answer, until one is
+answered: going on makes the block longer."""
 
 
 def app_of(source: ApiSource) -> str:
@@ -105,7 +108,10 @@ class LedgerPacer:
                 if error.reset_seconds:
                     until = moment.timestamp() + error.reset_seconds
                     self._announce(Window(REFUSED, 1.0, 0.0, datetime.fromtimestamp(until, UTC)), endpoint, moment)
+                else:
+                    self._put_off(moment.timestamp())
             elif received is not None:
+                ledger.execute("delete from windows where budget = ? and name = ?", (self._app, UNNAMED))
                 for window in self._limits.read(received):
                     self._announce(window, endpoint, moment)
             if isinstance(error, CreditsDepleted):
@@ -161,7 +167,7 @@ class LedgerPacer:
             for name, allowed, remaining, resets_at, cost, last_slot in rows:
                 if "/" in name and name.partition("/")[0] != endpoint:
                     continue
-                if name.rpartition("/")[2] == REFUSED and resets_at <= now:
+                if name.rpartition("/")[2] in (REFUSED, UNNAMED) and resets_at <= now:
                     continue
                 under_way = self._outstanding(name, budget)
                 if resets_at is not None:
@@ -218,6 +224,19 @@ class LedgerPacer:
         self._connection.execute(
             "insert or replace into windows values (?, ?, ?, ?, ?, ?, ?, ?)",
             (budget, name, window.limit, remaining, resets_at, moment.timestamp(), min(cost, 25.0), last_slot),
+        )
+
+    def _put_off(self, moment: float) -> None:
+        """After a throttle that names no end. Of several refusals at once only the first counts."""
+        query = "select resets_at, cost from windows where budget = ? and name = ?"
+        until, before = self._connection.execute(query, (self._app, UNNAMED)).fetchone() or (0.0, 0.0)
+        is_of_now = abs(until - moment) <= STOP_SECONDS  # not of another day, or of a clock that was set back
+        if is_of_now and moment < until:
+            return
+        pause = min(max(2 * before, FIRST_PAUSE_SECONDS), STOP_SECONDS) if is_of_now else FIRST_PAUSE_SECONDS
+        self._connection.execute(
+            "insert or replace into windows values (?, ?, 1, 0, ?, ?, ?, ?)",
+            (self._app, UNNAMED, moment + pause, moment, pause, moment),
         )
 
     # --- reservations and quotas ---

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 SETTLED_SECONDS = 10
 UNFINISHED = (".part", ".tmp", ".crdownload", ".filepart")
+OWN_TRACES = (".", "~$")
+"""How the names begin of what programs leave beside a file while somebody has it open."""
+PROCESSED, REJECTED = "processed", "rejected"
 
 LONGEST_NAME = 180
 """Bytes of a file's name: with a number and `.reason.txt` behind it, it must still be a name (255)."""
@@ -38,7 +41,7 @@ def new_files(source: str, home: Home | None = None) -> list[str]:
     """Names of the files waiting, sorted. Not those still being written: hidden, named as a part, open, or touched a moment ago.
 
     A name that cannot be used (not UTF-8, too long, with a line break) is given as `label` writes it; collect_dropped rejects
-    such a file.
+    such a file, and every link.
     """
     folder = (home or Home.current()).inbox / source
     folder.mkdir(parents=True, exist_ok=True)
@@ -46,11 +49,9 @@ def new_files(source: str, home: Home | None = None) -> list[str]:
     return sorted(
         label(path)
         for path in folder.iterdir()
-        if path.is_file()
-        and not path.name.startswith(".")
-        and path.suffix not in UNFINISHED
-        and path.stat().st_mtime < settled
-        and not is_being_written(path)
+        if not path.name.startswith(OWN_TRACES)
+        and path.suffix.casefold() not in UNFINISHED
+        and (path.is_symlink() or (path.is_file() and path.stat().st_mtime < settled and not is_being_written(path)))
     )
 
 
@@ -59,7 +60,7 @@ def label(path: Path) -> str:
     raw = os.fsencode(path.name)
     with suppress(UnicodeDecodeError):
         raw.decode("utf-8")
-        if len(raw) <= LONGEST_NAME and path.name.isprintable():
+        if len(raw) <= LONGEST_NAME and path.name.isprintable() and path.name not in (PROCESSED, REJECTED):
             return path.name
     readable = "".join(sign if sign.isascii() and sign.isprintable() else "_" for sign in path.name[:60])
     return f"{readable}-{hashlib.sha256(raw).hexdigest()[:12]}"
@@ -69,7 +70,10 @@ def is_being_written(path: Path) -> bool:
     """Whether a process has the file open for writing. False where the system cannot tell (not Linux, another owner's file)."""
     if not hasattr(fcntl, "F_SETLEASE"):
         return False
-    handle = os.open(path, os.O_RDONLY)
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError:  # its own collection says so; the other files go on
+        return False
     try:
         # a read lease is refused while a writer has the file; a writer who comes in this instant waits, and SIGURG is ignored
         fcntl.fcntl(handle, fcntl.F_SETSIG, signal.SIGURG)
@@ -116,21 +120,23 @@ def collect_dropped(
     of = extractors.source(source)
     keeps_file = not isinstance(of, FileSource) or of.keeps_files
     folder = home.inbox / source
-    path = next((each for each in folder.iterdir() if label(each) == name), folder / name)
+    waiting = (each for each in folder.iterdir() if each.is_symlink() or each.is_file())
+    path = next((each for each in waiting if label(each) == name), folder / name)
+    if path.is_symlink():  # what it leads to is not looked at: it may be anybody's
+        bad = BadFile(f"{name}: this is a link to a file elsewhere; drop the file itself")
+        _reject(path, name, bad, keeps_file)
+        raise bad
     before = fingerprint(path)
     try:
         if path.name != name:
             raise BadFile(
-                f"{name}: the file's name is not UTF-8, holds a line break, or is longer than {LONGEST_NAME} bytes; "
-                "give it a shorter, plain name"
+                f"{name}: the file's name is a folder's of the inbox, is not UTF-8, holds a line break, or is longer than "
+                f"{LONGEST_NAME} bytes; give it a shorter, plain name"
             )
         collected = collect_file(source, path, run_date, home, observed_at)
     except BadFile as bad:
         require_unchanged(path, before)
-        moved = _put_away(path, "rejected", name)
-        moved.with_name(f"{moved.name}.reason.txt").write_text(f"{bad}\n", encoding="utf-8")
-        if not keeps_file:
-            moved.unlink()
+        _reject(path, name, bad, keeps_file)
         raise
     try:
         require_unchanged(path, before)
@@ -138,15 +144,25 @@ def collect_dropped(
         shutil.rmtree(collected.records)
         raise
     if keeps_file:
-        _put_away(path, "processed", name)
+        _put_away(path, PROCESSED, name)
     else:
         path.unlink()
     return collected
 
 
+def _reject(path: Path, name: str, bad: BadFile, keeps_file: bool) -> None:
+    moved = _put_away(path, REJECTED, name)
+    moved.with_name(f"{moved.name}.reason.txt").write_text(f"{bad}\n", encoding="utf-8")
+    if not keeps_file:
+        moved.unlink()
+
+
 def _put_away(path: Path, folder: str, name: str) -> Path:
     """Move into a folder beside it. A file of the same name that lies there already keeps its name, the new one is numbered."""
     target = path.parent / folder / name
+    if target.parent.is_file():  # a file in the folder's place is itself one of those waiting
+        instead = target.parent.rename(target.parent.with_name(label(target.parent)))
+        path = instead if path == target.parent else path
     target.parent.mkdir(exist_ok=True)
     stem, suffix = target.stem, target.suffix
     number = 1

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from extractors.inbox_contacts import CONTACTS
-from extractors.upload import EXAMPLE, KINDS, Upload
+from extractors.upload import EXAMPLE, Upload
 from extractors.upload_file import COLUMNS, SHEET
+from extractors.upload_rows import KINDS
 from include import registry
 
 EXAMPLE_ACCOUNT: dict[str, Any] = {

@@ -216,6 +216,13 @@ def test_what_fails_is_a_gap_and_the_rest_goes_on() -> None:
     assert gaps_of(items) == [("*", "expired_token", None)]
 
 
+def test_an_empty_list_is_a_true_zero_only_beside_the_accounts_own_numbers() -> None:
+    refused = Reply({"error": "UpstreamFailure"}, 502)
+    assert gaps_of(fetch(Api([]))[0]) == []
+    names = [(name, "outage", None) for name in USER_COUNTS]
+    assert gaps_of(fetch(Api([], profile=refused))[0]) == [*names, ("posts", "not_reported", None)]
+
+
 @pytest.mark.parametrize("body", [PROFILE, {"profiles": [PROFILE]}])
 def test_a_profile_alone_or_in_a_list(body: Any) -> None:
     parsed = parse(landed("account", body, ",".join(USER_COUNTS)), BLUESKY)

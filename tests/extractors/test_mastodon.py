@@ -212,6 +212,13 @@ def test_what_fails_is_a_gap_and_the_rest_goes_on() -> None:
     assert gaps_of(items) == [("posts", "outage", None)], "a page for people does not say that an account is gone"
 
 
+def test_an_empty_list_is_a_true_zero_only_beside_the_accounts_own_numbers() -> None:
+    refused = Reply({"error": "This API requires an authenticated user"}, 401)
+    assert gaps_of(fetch(Api(statuses=[]))[0]) == []
+    names = [(name, "permission", None) for name in USER_COUNTS]
+    assert gaps_of(fetch(Api(lookup=refused, statuses=[]))[0]) == [*names, ("posts", "not_reported", None)]
+
+
 def test_an_account_with_its_numbers_and_nobody_else() -> None:
     page = landed("account", LOOKED_UP, ",".join(USER_COUNTS))
     assert not [word for word in OTHERS if word in page.body]

@@ -376,6 +376,82 @@ def test_macros_are_not_kept_and_harm_nothing(tmp_path: Path) -> None:
     assert figures(path) == {(GWENT, "followers"): 1200}
 
 
+@pytest.mark.parametrize("harm", ["mergeCells><mergeCell", "hyperlinks><hyperlink"])
+def test_a_range_over_the_whole_sheet_is_refused_before_it_fills_the_memory(tmp_path: Path, harm: str) -> None:
+    path, book, _ = as_workbook(tmp_path / "a.xlsx", [ACCOUNT])
+    book.save(path)
+    outer, _, _ = harm.partition(">")
+    planted = f'<{harm} ref="A1:XFD1048576" location="a"/></{outer}>'.encode()
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    parts[sheet] = parts[sheet].replace(b"</sheetData>", b"</sheetData>" + planted)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    with pytest.raises(BadFile, match="over A1:XFD1048576; undo that"):
+        pages(path)
+
+
+def test_a_sheet_whose_corners_lie_far_apart_is_refused(tmp_path: Path) -> None:
+    path, book, sheet = as_workbook(tmp_path / "a.xlsx", [ACCOUNT])
+    sheet["GR90000"] = "x"
+    book.save(path)
+    with pytest.raises(BadFile, match="reaches to row 90,000, column 200"):
+        pages(path)
+
+
+def test_a_file_too_large_is_not_even_opened(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    with path.open("wb") as handle:
+        handle.truncate(10**12)
+    with pytest.raises(BadFile, match="more than 20,000,000"):
+        pages(path)
+
+
+@pytest.mark.parametrize("cell", [0.05, 1234.5])
+def test_a_part_of_a_count_is_no_number(tmp_path: Path, cell: float) -> None:
+    path, book, _ = as_workbook(tmp_path / "a.xlsx", [{**ACCOUNT, "followers": cell}])
+    book.save(path)
+    assert figures(path) == {(GWENT, "followers"): "no number: not a whole one"}
+
+
+@pytest.mark.parametrize("before", ["", "\n\n", "\r\n;;\r\n"])
+def test_lines_before_the_header_do_not_hide_what_parts_the_columns(tmp_path: Path, before: str) -> None:
+    path = as_csv(tmp_path / "a.csv", [{**ACCOUNT, "note": "a, b, c"}], delimiter=";")
+    path.write_text(before + path.read_text())
+    assert figures(path) == {(GWENT, "followers"): 1200.0}
+
+
+@pytest.mark.parametrize("broken", [b"5\xff0", b"5\xe2\x820"])
+def test_a_file_that_is_utf_8_but_for_one_place_is_not_read_as_another_encoding(tmp_path: Path, broken: bytes) -> None:
+    path = as_csv(tmp_path / "a.csv", [{**POST, "text": "Café for £5"}])
+    path.write_bytes(path.read_bytes().replace(b"500", broken))
+    with pytest.raises(BadFile, match="or a part of each"):
+        pages(path)
+
+
+@pytest.mark.parametrize("post", ["12\n34", "12 34", "12\x0034", "12\u200b34"])
+def test_an_id_holds_no_space_and_nothing_that_cannot_be_seen(tmp_path: Path, post: str) -> None:
+    path = as_csv(tmp_path / "a.csv", [{**POST, "post": post}], "utf-16")
+    assert len(defects(path)) == 1
+    assert defects(path)[0].startswith("id_unreadable: row 2: post holds a space")
+
+
+def test_an_endless_id_is_none_and_the_error_of_a_formula_no_word(tmp_path: Path) -> None:
+    path = as_csv(tmp_path / "a.csv", [{**POST, "post": "9" * 301}, {**POST, "campaign": "#N/A"}, {**POST, "text": "#REF!"}])
+    assert defects(path) == [
+        "id_unreadable: row 2: post is too long for an id (301 characters)",
+        "formula_cell: row 3: campaign is what a formula leaves that failed",
+        "formula_cell: row 4: text is what a formula leaves that failed",
+    ]
+
+
+@pytest.mark.parametrize("link", ["https://:secret@example.org/1", "https://@example.org/1", "https://exam\u200bple.org/1"])
+def test_an_address_has_no_password_and_no_hidden_sign(tmp_path: Path, link: str) -> None:
+    assert defects(as_csv(tmp_path / "a.csv", [{**POST, "link": link}]))[0].startswith("link_unreadable: row 2: link is no https")
+
+
 def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "bomb.xlsx"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

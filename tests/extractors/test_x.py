@@ -402,6 +402,14 @@ def test_another_error_ends_one_account_only() -> None:
     assert len(server.asked) == 2
 
 
+def test_an_empty_list_is_a_true_zero_only_beside_the_accounts_own_numbers() -> None:
+    refused = Reply({"title": "Client Forbidden", "detail": "no", "type": f"{PROBLEM}client-forbidden"}, 403)
+    empty = {"meta": {"result_count": 0}}
+    assert gaps_of(fetch(Api(tweets=lambda _: empty))[0]) == []
+    names = [(name, "permission", None) for name in USER_METRICS]
+    assert gaps_of(fetch(Api(by=lambda _: refused, tweets=lambda _: empty))[0]) == [*names, ("posts", "not_reported", None)]
+
+
 def test_a_refused_list_is_a_gap_of_the_posts_and_keeps_the_snapshot() -> None:
     body = {"title": "Client Forbidden", "detail": "no", "type": f"{PROBLEM}client-forbidden"}
     items, _, _ = fetch(Api(tweets=lambda _: Reply(body, 403)))

@@ -369,6 +369,13 @@ def test_a_snapshot_that_cannot_be_had_costs_no_video() -> None:
     assert json.loads(next(page.body for page in items if isinstance(page, Page) and page.endpoint == "videos"))["items"]
 
 
+def test_an_empty_list_is_a_true_zero_only_beside_the_channels_own_numbers() -> None:
+    empty = answer("playlistItem")
+    assert gaps_of(fetch(Api(playlistItems=lambda _: empty))[0]) == []
+    refused = fetch(Api(channels=lambda _: refusal(403, "forbidden"), playlistItems=lambda _: empty))[0]
+    assert gaps_of(refused)[-1] == ("posts", "not_reported", None)
+
+
 def test_a_channel_without_a_video_has_truly_none_and_is_asked_for_no_list() -> None:
     """YouTube answers 404 for the list of a channel that never uploaded."""
     statistics = {"viewCount": "0", "subscriberCount": "5", "hiddenSubscriberCount": False, "videoCount": "0"}

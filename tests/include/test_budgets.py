@@ -295,6 +295,34 @@ def test_after_a_throttle_calls_go_side_by_side_again(pacer: Callable[..., Ledge
     assert slept == []
 
 
+def test_a_throttle_that_names_no_end_is_heard_by_all_forces_and_longer_each_time(pacer: Callable[..., LedgerPacer]) -> None:
+    slept: list[float] = []
+    for number in range(7):
+        one = pacer(FacebookPages, ("one", "other")[number % 2], sleep=slept.append)
+        reserved = one.before("list")
+        one.after(reserved, "list", received(NOW + timedelta(seconds=sum(slept))), Throttled("(#4) app limit"))
+    assert slept == [pytest.approx(2.0**number + 1, abs=1) for number in range(1, 7)]
+    with pytest.raises(Throttled, match="refused without a time") as raised:
+        pacer(FacebookPages, "third").before("list")
+    assert raised.value.reset_seconds == pytest.approx(129, abs=2)
+
+
+def test_one_answer_ends_a_block_that_names_no_end(pacer: Callable[..., LedgerPacer]) -> None:
+    slept: list[float] = []
+    one = pacer(FacebookPages, sleep=slept.append)
+    first, second = one.before("list"), one.before("list")
+    for number in (first, second):  # both were under way: one refusal
+        one.after(number, "list", received(), Throttled("(#4) app limit"))
+    call(one, answer=received(NOW + timedelta(seconds=3)))
+    assert slept == [pytest.approx(3, abs=1)]
+    one.before("list")
+    one.before("list")
+    assert len(slept) == 1
+    one.after(one.before("list"), "list", received(NOW + timedelta(seconds=3)), Throttled("(#4) app limit"))
+    one.before("list")
+    assert slept[1:] == [pytest.approx(3, abs=1)]
+
+
 def test_time_goes_on_after_the_machine_has_started_again(pacer: Callable[..., LedgerPacer]) -> None:
     ticks = [5000.0]
     call(pacer(Windowed, monotonic=lambda: ticks[0]), answer=left(0))

@@ -133,12 +133,74 @@ def test_a_name_that_cannot_be_used_is_rejected_and_does_not_come_back(tmp_path:
     (waiting,) = new_files("survey", home)
     assert waiting.isascii()
     with pytest.raises(
-        BadFile, match="name is not UTF-8, holds a line break, or is longer than 180 bytes; give it a shorter, plain name"
+        BadFile, match="is not UTF-8, holds a line break, or is longer than 180 bytes; give it a shorter, plain name"
     ):
         collect_dropped("survey", waiting, RUN_DATE, home)
     assert new_files("survey", home) == []
     rejected = sorted(path.name for path in (home.inbox / "survey" / "rejected").iterdir())
     assert rejected == [waiting, f"{waiting}.reason.txt"]
+
+
+@pytest.mark.parametrize("target", ["elsewhere.csv", "nowhere.csv"])
+def test_a_link_is_rejected_and_what_it_leads_to_not_touched(tmp_path: Path, target: str) -> None:
+    home = Home(tmp_path / "var")
+    (tmp_path / "elsewhere.csv").write_text(series())
+    inbox = home.inbox / "signals_fediverse"
+    inbox.mkdir(parents=True)
+    (inbox / "a.csv").symlink_to(tmp_path / target)
+    assert new_files("signals_fediverse", home) == ["a.csv"]
+    with pytest.raises(BadFile, match=r"a\.csv: this is a link to a file elsewhere; drop the file itself"):
+        collect_dropped("signals_fediverse", "a.csv", RUN_DATE, home)
+    assert new_files("signals_fediverse", home) == []
+    assert "a link" in (inbox / "rejected" / "a.csv.reason.txt").read_text()
+    assert (tmp_path / "elsewhere.csv").read_text() == series()
+
+
+@pytest.mark.parametrize("name", ["processed", "rejected"])
+def test_a_file_named_as_a_folder_of_the_inbox_is_rejected_and_stops_no_other(tmp_path: Path, name: str) -> None:
+    home = Home(tmp_path)
+    drop(home, "z.csv", "no survey")
+    drop(home, name, "x")
+    inbox = home.inbox / "survey"
+    for waiting in new_files("survey", home):
+        with pytest.raises(BadFile):
+            collect_dropped("survey", waiting, RUN_DATE, home)
+    assert new_files("survey", home) == []
+    kept = sorted(path.read_text() for path in (inbox / "rejected").iterdir() if not path.name.endswith(".reason.txt"))
+    assert kept == ["no survey", "x"]
+
+
+def test_a_file_in_the_folders_place_is_still_there_after_another_was_put_away(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    drop(home, "rejected", "x")
+    drop(home, "a.csv", "no survey")
+    with pytest.raises(BadFile):
+        collect_dropped("survey", "a.csv", RUN_DATE, home)
+    (waiting,) = new_files("survey", home)
+    assert waiting.startswith("rejected-")
+    assert (home.inbox / "survey" / waiting).read_text() == "x"
+
+
+def test_what_programs_leave_beside_an_open_file_is_no_file(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    for name in ("~$figures.xlsx", ".~lock.figures.xlsx#", "figures.xlsx.PART"):
+        drop(home, name, "x")
+    assert new_files("survey", home) == []
+
+
+def test_a_file_that_may_not_be_read_does_not_hide_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home(tmp_path)
+    for name in ("a.csv", "b.csv"):
+        drop(home, name, "x")
+    really = os.open
+
+    def denied(path: Any, *more: Any) -> int:
+        if Path(path).name == "a.csv":
+            raise PermissionError
+        return really(path, *more)
+
+    monkeypatch.setattr(os, "open", denied)
+    assert new_files("survey", home) == ["a.csv", "b.csv"]
 
 
 def test_a_long_name_that_is_still_a_name_is_collected(tmp_path: Path) -> None:

@@ -100,6 +100,45 @@ def test_a_reading_too_old_or_of_the_future_is_quarantined(home: Home, read_at: 
     assert report.accepted == 1
 
 
+@pytest.mark.parametrize("read_at", ["2025-08-01", "2026-11-05", "2027-06-01"])
+def test_days_without_posts_are_not_proved_by_a_reading_too_old_or_of_the_future(home: Home, read_at: str) -> None:
+    span = {"posts_from": "2025-07-01", "posts_to": read_at, "posts_published": "0"}
+    report = drop(home, "a.csv", [{**ACCOUNT, "followers": "", "read_at": read_at, **span}])
+    assert report.quarantined == Counter(observed_at_implausible=1)
+    assert not rows_of(home, "collection", subject="posts", outcome="collected")
+
+
+def test_two_rows_that_contradict_each_other_are_both_set_aside_and_the_same_row_twice_is_one(home: Home) -> None:
+    kent, other = {**ACCOUNT, "force": "kent"}, {**POST, "post": "8"}
+    report = drop(
+        home, "a.csv", [kent, kent, other, other, ACCOUNT, {**ACCOUNT, "followers": "1300"}, POST, {**POST, "views": "7"}]
+    )
+    assert report.quarantined == Counter(rows_contradict=4)
+    assert [row["post_id"] for row in rows_of(home, "post")] == ["8"]
+    assert [row["force_id"] for row in rows_of(home, "observation", source_field="followers")] == ["kent"]
+    reasons = [row["reason"] for row in accepted.read_quarantine("post", home, "linkedin").to_pylist()]
+    assert sorted(reasons) == [
+        f"row {row}: row is about the same reading as row {other}, and says something else; keep one of them"
+        for row, other in ((8, 9), (9, 8))
+    ]
+
+
+def test_a_post_under_two_forces_is_set_aside_under_both(home: Home) -> None:
+    report = drop(home, "a.csv", [ACCOUNT, POST, {**POST, "force": "kent"}, {**POST, "post": "8"}])
+    assert report.quarantined == Counter(post_of_two=2)
+    assert [(row["post_id"], row["force_id"]) for row in rows_of(home, "post")] == [("8", "gwent")]
+    reasons = [row["reason"] for row in accepted.read_quarantine("post", home, "linkedin").to_pylist()]
+    assert sorted(reasons) == [
+        f"row {row}: post stands under another account in row {other}; a post is one account's" for row, other in ((3, 4), (4, 3))
+    ]
+
+
+def test_the_days_of_an_accounts_posts_may_stand_in_several_rows(home: Home) -> None:
+    august = {"posts_from": "2026-08-01", "posts_to": "2026-08-31", "posts_published": "0"}
+    require_clean(drop(home, "a.csv", [{**ACCOUNT, **SPAN}, {**ACCOUNT, "followers": "", **august}, POST]))
+    assert len(rows_of(home, "collection", subject="posts", outcome="collected")) == 2
+
+
 def test_several_readings_of_one_post_in_one_file_are_all_kept(home: Home) -> None:
     report = drop(home, "a.csv", [POST, {**POST, "read_at": "2026-10-12 09:30", "views": "600"}])
     require_clean(report)
