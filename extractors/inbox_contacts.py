@@ -50,7 +50,6 @@ CONTACTS = Layout(
 )
 INBOUND, OUTBOUND = "inbound", "outbound"
 ANSWERS = {"yes": True, "true": True, "no": False, "false": False}
-LONGEST_ID = 300
 X_ADDRESS = re.compile(r"https://(?:www\.|mobile\.)?(?:x|twitter)\.com/[^/\s]+/status/(\d+)(?:[/?#]\S*)?", re.IGNORECASE)
 
 
@@ -179,8 +178,6 @@ def identity(cell: Any, platform: str) -> str | None:
     if cell is None:
         return None
     said = cells.identity(cell)
-    if len(said) > LONGEST_ID:
-        raise Wrong("id_unreadable", f"is too long for an id ({len(said)} characters)")
     found = X_ADDRESS.fullmatch(said) if platform == "x" else None
     return found[1] if found else said
 

@@ -28,6 +28,7 @@ from extractors.upload_rows import (
     post_cells,
     proved,
     set_aside_contradictions,
+    set_aside_posts_of_two,
 )
 
 EXAMPLE, SIMULATED = "example", "SIMULATED"
@@ -70,6 +71,7 @@ class Upload(FileSource):
             account_id, force_id, landed = self._clean(row, register, run_date, observed_at)
             parts[account_id].force_id = force_id
             parts[account_id].rows.append(landed)
+        set_aside_posts_of_two([part.rows for part in parts.values()])
         for account_id, part in sorted(parts.items(), key=lambda item: item[0] or ""):
             set_aside_contradictions(part.rows)
             yield Page(

@@ -21,6 +21,9 @@ DAY_OR_MONTH_FIRST = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?:[ T,]+(\
 ROUNDED_ID = re.compile(r"\d(?:[.,]\d+)?[eE]\+?\d+")
 
 EARLIEST_YEAR, LATEST_YEAR = 1970, 3000
+LONGEST_ID = 300
+ERRORS = frozenset({"#N/A", "#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"})
+"""What a spreadsheet shows where a formula failed."""
 EXACT_DIGITS = 15
 """A spreadsheet keeps this many digits of a number, and writes zeros for the rest."""
 
@@ -139,6 +142,8 @@ def text(cell: Any, is_prose: bool = False) -> str:
     said = str(cell).strip()
     if isinstance(cell, Formula) or said[:1] == "=" or (not is_prose and said[:1] in ("+", "-", "@", "\t", "\r")):
         raise Wrong("formula_cell", "begins like a formula")
+    if said in ERRORS:
+        raise Wrong("formula_cell", "is what a formula leaves that failed")
     return said
 
 
@@ -152,6 +157,8 @@ def identity(cell: Any) -> str:
     said = "" if is_long else text(cell)
     if is_long or ROUNDED_ID.fullmatch(said):
         raise Wrong("id_rounded", "is a number that a spreadsheet has rounded; format the column as text and paste the id again")
+    if len(said) > LONGEST_ID:
+        raise Wrong("id_unreadable", f"is too long for an id ({len(said)} characters)")
     if not said.isprintable() or " " in said:
         raise Wrong("id_unreadable", f"holds a space, a line break or a sign that nobody sees ({shown(said)})")
     return said

@@ -133,6 +133,21 @@ def set_aside_contradictions(rows: list[dict[str, Any]]) -> None:
                 rows[place] = as_defect(rows[place], Wrong("rows_contradict", reason))
 
 
+def set_aside_posts_of_two(accounts: Sequence[list[dict[str, Any]]]) -> None:
+    """A post that stands under two accounts: a post is one account's, and nobody knows whose."""
+    found: dict[str, dict[int, int]] = defaultdict(dict)  # post to account to the first of its rows
+    for account, rows in enumerate(accounts):
+        for row in rows:
+            if row["type"] == "post" and "defect" not in row:
+                found[row["post_id"]].setdefault(account, row["number"])
+    for account, rows in enumerate(accounts):
+        for place, row in enumerate(rows):
+            others = [number for other, number in found.get(row.get("post_id", ""), {}).items() if other != account]
+            if others and "defect" not in row:
+                reason = f"post stands under another account in row {others[0]}; a post is one account's"
+                rows[place] = as_defect(row, Wrong("post_of_two", reason))
+
+
 def _what_it_says(row: Mapping[str, Any]) -> str:
     """Of an account only its figures: the days of its posts may stand in several rows."""
     names = ACCOUNT_FIGURES if row["type"] == "account" else sorted(row.keys() - {"number"})

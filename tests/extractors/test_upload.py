@@ -438,6 +438,15 @@ def test_an_id_holds_no_space_and_nothing_that_cannot_be_seen(tmp_path: Path, po
     assert defects(path)[0].startswith("id_unreadable: row 2: post holds a space")
 
 
+def test_an_endless_id_is_none_and_the_error_of_a_formula_no_word(tmp_path: Path) -> None:
+    path = as_csv(tmp_path / "a.csv", [{**POST, "post": "9" * 301}, {**POST, "campaign": "#N/A"}, {**POST, "text": "#REF!"}])
+    assert defects(path) == [
+        "id_unreadable: row 2: post is too long for an id (301 characters)",
+        "formula_cell: row 3: campaign is what a formula leaves that failed",
+        "formula_cell: row 4: text is what a formula leaves that failed",
+    ]
+
+
 @pytest.mark.parametrize("link", ["https://:secret@example.org/1", "https://@example.org/1", "https://exam\u200bple.org/1"])
 def test_an_address_has_no_password_and_no_hidden_sign(tmp_path: Path, link: str) -> None:
     assert defects(as_csv(tmp_path / "a.csv", [{**POST, "link": link}]))[0].startswith("link_unreadable: row 2: link is no https")

@@ -123,6 +123,16 @@ def test_two_rows_that_contradict_each_other_are_both_set_aside_and_the_same_row
     ]
 
 
+def test_a_post_under_two_forces_is_set_aside_under_both(home: Home) -> None:
+    report = drop(home, "a.csv", [ACCOUNT, POST, {**POST, "force": "kent"}, {**POST, "post": "8"}])
+    assert report.quarantined == Counter(post_of_two=2)
+    assert [(row["post_id"], row["force_id"]) for row in rows_of(home, "post")] == [("8", "gwent")]
+    reasons = [row["reason"] for row in accepted.read_quarantine("post", home, "linkedin").to_pylist()]
+    assert sorted(reasons) == [
+        f"row {row}: post stands under another account in row {other}; a post is one account's" for row, other in ((3, 4), (4, 3))
+    ]
+
+
 def test_the_days_of_an_accounts_posts_may_stand_in_several_rows(home: Home) -> None:
     august = {"posts_from": "2026-08-01", "posts_to": "2026-08-31", "posts_published": "0"}
     require_clean(drop(home, "a.csv", [{**ACCOUNT, **SPAN}, {**ACCOUNT, "followers": "", **august}, POST]))
