@@ -186,7 +186,8 @@ def meta_windows(usage_type: str, others_bind: bool = False) -> Callable[[Receiv
                 minutes = _figure(entry.get("estimated_time_to_regain_access")) or 0.0
                 is_blocked = 0 < minutes < 1e6
                 until = received.observed_at + timedelta(minutes=minutes) if is_blocked else None
-                yield Window(f"{usage_type} of {business}"[:80], 100.0, 0.0 if is_blocked else 100.0 - used, until)
+                name = f"{usage_type} of {business}"[:80].encode("utf-8", "replace").decode()  # half a sign goes into no file
+                yield Window(name, 100.0, 0.0 if is_blocked else 100.0 - used, until)
 
     return read
 

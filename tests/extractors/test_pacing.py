@@ -94,6 +94,12 @@ def test_a_share_may_be_text_and_a_number_without_end_is_none() -> None:
     ]
 
 
+def test_half_a_sign_in_the_name_of_a_business_can_be_written_down() -> None:
+    said = '{"\\ud800":[{"type":"pages","call_count":9}]}'
+    (window,) = meta_windows("pages")(answer(**{"x-business-use-case-usage": said}))
+    assert window.name.encode() == b"pages of ?"
+
+
 @pytest.mark.parametrize("said", ["", "null", "[]", '{"1":3}', '{"1":[null]}', '{"1":[{"type":"pages"}]}', "{", "[" * 20_000])
 def test_odd_usage_announces_nothing(said: str) -> None:
     assert list(meta_windows("pages")(answer(**{"x-business-use-case-usage": said, "x-app-usage": said}))) == []
