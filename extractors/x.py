@@ -20,6 +20,7 @@ from extractors.base import (
     Page,
     PermissionMissing,
     Refused,
+    RetiredMetric,
     Row,
     RowBatch,
     SourceError,
@@ -35,7 +36,14 @@ from extractors.x_rows import count, for_landing, parse
 if TYPE_CHECKING:
     from extractors.http import HttpClient, Received
 
-POST_FIELDS = "created_at,public_metrics,author_id,referenced_tweets,attachments,lang,edit_history_tweet_ids,in_reply_to_user_id"
+NEEDED_FIELDS = "created_at,public_metrics,author_id,referenced_tweets,edit_history_tweet_ids,in_reply_to_user_id"
+POST_FIELDS, ABOUT_MEDIA = (
+    f"{NEEDED_FIELDS},attachments,lang",
+    {"expansions": "attachments.media_keys", "media.fields": "type,alt_text"},
+)
+SET_ASIDE = "media_and_language"
+"""What a list of posts can do without. One retired name among its parameters fails the whole list."""
+
 MENTION_FIELDS = "created_at,author_id,in_reply_to_user_id,referenced_tweets"
 POSTS_PER_PAGE, LARGEST_NUMBER_OF_PAGES = 100, 50
 NOTHING_SPECIAL: Mapping[str, Callable[[Any], Any]] = {}
@@ -82,6 +90,10 @@ LIMITS = Limits(
     ),
 )
 """A window of 15 minutes for each request, in every answer's headers; credits, of which an answer says nothing."""
+
+
+class InvalidRequest(Refused):
+    """X does not know a parameter, or a name in one."""
 
 
 class XPosts(ApiSource):
@@ -144,6 +156,8 @@ def classify(received: Received) -> SourceError | None:
         return PermissionMissing(message)
     if kind == UNKNOWN:
         return AccountClosed(message)
+    if kind == "invalid-request":
+        return InvalidRequest(message)
     if status < 300 and errors and "data" not in body:
         kinds = {_kind(one) for one in errors}
         error = AccountClosed if UNKNOWN in kinds else PermissionMissing if kinds & NOT_AUTHORISED else Refused
@@ -241,8 +255,7 @@ class _Reading:
             "start_time": f"{post_window(self.order.run_date)[0]:%Y-%m-%dT%H:%M:%SZ}",
             "max_results": str(POSTS_PER_PAGE),
             "tweet.fields": POST_FIELDS,
-            "expansions": "attachments.media_keys",
-            "media.fields": "type,alt_text",
+            **ABOUT_MEDIA,
         }
         contacts, mentioned = self.contacts, self.mentioned
         kept = {"redact_more": lambda body: for_landing(body, contacts, mentioned)}
@@ -286,14 +299,25 @@ class _Reading:
         number, following = 1, ""
         path = f"2/users/{self.account.account_id}/{endpoint}"
         is_unproven = endpoint == "tweets" and not self.is_proven
+        retired: InvalidRequest | None = None
         try:
             while True:
                 asked = {**parameters, **({"pagination_token": following} if following else {})}
-                body = yield from self.ask(endpoint, path, asked, object_type, subjects, kept, page=str(number))
+                try:
+                    body = yield from self.ask(endpoint, path, asked, object_type, subjects, kept, page=str(number))
+                except InvalidRequest as error:
+                    if not ABOUT_MEDIA.keys() <= parameters.keys():
+                        raise
+                    retired = error
+                    parameters = {name: value for name, value in parameters.items() if name not in ABOUT_MEDIA}
+                    parameters["tweet.fields"] = NEEDED_FIELDS
+                    continue
                 following, is_unproven = _next_token(body), is_unproven and not has_posts(body)
                 if not following:
                     if is_unproven:
                         yield Gap(self.account.account_id, "posts", "not_reported", UNPROVEN)
+                    if retired is not None:
+                        yield Gap(self.account.account_id, SET_ASIDE, RetiredMetric.cause, str(retired), None, object_type)
                     return
                 seen[following] += 1
                 if seen[following] > 2:  # twice is a page served again, three times a circle

@@ -36,8 +36,11 @@ if TYPE_CHECKING:
 ROOT = "youtube/v3"
 IDS_PER_CALL, ITEMS_PER_PAGE, LARGEST_NUMBER_OF_PAGES = 50, 50, 40
 
-UNITS = Quota("units", "units", 10_000, time_zone="America/Los_Angeles")
+UNITS = Quota("units", "units", 10_000, time_zone="America/Los_Angeles", cost={"search": 0.0})
 """Of the whole project. Every request costs one, refused ones too, and no header tells of it: they are counted here."""
+
+SEARCHES = Quota("searches", "searches", 100, time_zone="America/Los_Angeles", cost={"search": 1.0}, other=0.0)
+"""`search` has a bucket of its own. No run searches yet: one that will is kept to it."""
 
 USED_UP = frozenset({"quotaExceeded", "dailyLimitExceeded"})
 TOO_FAST = frozenset({"rateLimitExceeded", "userRateLimitExceeded"})
@@ -59,7 +62,7 @@ class YouTubeChannels(ApiSource):
     name = "youtube"
     title = "YouTube"
     platform = "youtube"
-    limits = Limits(quotas=(UNITS,))
+    limits = Limits(quotas=(UNITS, SEARCHES))
     documentation = "docs/sources/youtube.md"
     kinds = ("account", "post", "observation")
     token_header = "X-goog-api-key"  # noqa: S105  (the name of a header; the parameter `key` would put the key into a URL)

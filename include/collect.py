@@ -11,7 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 import extractors
-from extractors.base import Access, ApiSource, FileSource, Gap, Order, Page, SignalSource, WatchedSeries
+from extractors.base import Access, ApiSource, FileSource, Gap, Order, Page, SignalSource, Source, WatchedSeries
 from include import credentials, landing, ledger, registry
 from include.budget_ledger import reopen
 from include.budgets import app_of
@@ -19,6 +19,7 @@ from include.disk import says_when_full
 from include.fetching import Made, fetch_accounts, fetch_signals
 from include.inbox import fingerprint, require_unchanged
 from include.parsing import parse
+from include.pseudonyms import KINDS_WITH_PSEUDONYMS, mark_key, require_same_key
 from include.record_folder import PLAN_BATCH, Collected, only_attempt, records_folder, write_folder, write_ingest
 from include.records import to_table
 from include.settings import Home, run_instant
@@ -98,6 +99,7 @@ def collect_force(
     accounts = tuple(account for account in seeds.open_accounts(api.platform, run_date) if account.force_id == force_id)
     if not accounts:
         raise KeyError(f"no open account on {api.platform} on {run_date}: {force_id}")
+    has_pseudonyms = _require_key(api, home)
     order = Order(force_id, accounts, run_date, seeds.source_fields(api.platform, run_date))
     allowed = access or credentials.access(source).for_force(force_id, api.needs_token)
     made = Made()
@@ -107,6 +109,8 @@ def collect_force(
         parsed = parse(api, landed.path, force_id)
         outcomes = ledger.of_force(parsed, api, order, landed.ingest_id)
         collected = write_ingest(api, parsed, landed, home, run_date, force_id, made.requests, {"collection": outcomes})
+    if has_pseudonyms:
+        mark_key(home.accepted)
     log.info(
         "%s %s: %d accounts, %d pages, %s, %d gaps",
         source, force_id, len(accounts), landed.pages, _shown(collected.rows), collected.gaps,
@@ -131,14 +135,25 @@ def collect_file(
     if not isinstance(files, FileSource):
         raise TypeError(f"{source} is not a source of files")
     moment = observed_at or run_instant(run_date)
+    has_pseudonyms = _require_key(files, home)
     with only_attempt(home, source, path.name):
         items = _unless_changed(files.read(path, run_date, moment), path)
         landed = landing.write(items, home.landing / source / run_date.isoformat() / path.name)
         parsed = parse(files, landed.path, None)
         ledgers = {} if files.platform is None else {"collection": ledger.of_uploads(parsed, files, run_date, landed.ingest_id)}
         collected = write_ingest(files, parsed, landed, home, run_date, path.name, 0, ledgers, file=path.name)
+    if has_pseudonyms:
+        mark_key(home.accepted)
     log.info("%s %s: %s, %d gaps", source, path.name, _shown(collected.rows), collected.gaps)
     return collected
+
+
+def _require_key(source: Source, home: Home) -> bool:
+    """Whether the source's records hold pseudonyms. Raises PseudonymKeyBroken where those before have another key."""
+    has_pseudonyms = bool(KINDS_WITH_PSEUDONYMS.intersection(source.kinds))
+    if has_pseudonyms:
+        require_same_key(home.accepted)
+    return has_pseudonyms
 
 
 def _unless_changed(items: Iterable[Page | Gap], path: Path) -> Iterator[Page | Gap]:

@@ -27,7 +27,7 @@ from extractors.upload_cells import Wrong
 from include import accepted, registry
 from include.erasure_cut import EXPORTS, KIND, erase
 from include.locks import held
-from include.pseudonyms import pseudonym
+from include.pseudonyms import pseudonym, require_same_key
 from include.records import to_table
 from include.settings import Home, run_instant
 
@@ -210,6 +210,7 @@ def erase_named(path: Path, run_date: date, home: Home | None = None) -> Counter
     touches nothing, where a row names no platform of the register or has no id that can be read.
     """
     home = home or Home.current()
+    require_same_key(home.accepted)
     keys = _keys_of(path)
     found: Counter[str] = Counter()
     sources = {folder.name for root in (home.accepted, home.quarantine) for folder in (root / KIND).glob("*")}

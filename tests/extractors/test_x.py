@@ -131,8 +131,8 @@ def test_all_is_asked_as_the_contract_has_it() -> None:
             {
                 "start_time": "2026-10-04T00:00:00Z",
                 "max_results": "100",
-                "tweet.fields": "created_at,public_metrics,author_id,referenced_tweets,attachments,lang,edit_history_tweet_ids"
-                ",in_reply_to_user_id",
+                "tweet.fields": "created_at,public_metrics,author_id,referenced_tweets,edit_history_tweet_ids,in_reply_to_user_id"
+                ",attachments,lang",
                 "expansions": "attachments.media_keys",
                 "media.fields": "type,alt_text",
             },
@@ -400,6 +400,33 @@ def test_another_error_ends_one_account_only() -> None:
         ("2", "expired_token"),
     ]
     assert len(server.asked) == 2
+
+
+INVALID = {
+    "title": "Invalid Request",
+    "detail": "One or more parameters to your request was invalid.",
+    "type": f"{PROBLEM}invalid-request",
+    "errors": [{"parameters": {"media.fields": ["alt_text"]}, "message": "The `media.fields` query parameter value is not one of"}],
+}
+
+
+@pytest.mark.parametrize("retired", ["alt_text", "lang", "attachments.media_keys"])
+def test_a_retired_name_that_the_posts_can_do_without_is_set_aside_and_costs_no_post(retired: str) -> None:
+    def tweets(asked: Asked) -> Any:
+        is_asked = any(retired in value.split(",") for value in asked.query.values())
+        return Reply(INVALID, 400) if is_asked else Api().tweets(asked)
+
+    items, server, _ = fetch(Api(tweets=tweets))
+    assert gaps_of(items) == [("media_and_language", "retired_metric", None)]
+    assert [one.path.rpartition("/")[2] for one in server.asked].count("tweets") == 2
+    page = next(one for one in items if isinstance(one, Page) and one.endpoint == "tweets" and "error" not in one.context)
+    (post,) = rows_of(parse(page, X), "post")
+    assert (post["post_id"], post["media_count"]) == (POST_ID, None)
+
+
+def test_a_name_that_the_posts_need_is_a_gap_of_the_posts() -> None:
+    items, _, _ = fetch(Api(tweets=lambda _: Reply(INVALID, 400)))
+    assert gaps_of(items) == [("posts", "outage", None)]
 
 
 def test_an_empty_list_is_a_true_zero_only_beside_the_accounts_own_numbers() -> None:

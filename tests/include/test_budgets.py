@@ -22,6 +22,7 @@ from extractors.facebook import FacebookPages
 from extractors.http import Received
 from extractors.pacing import Limits, Quota, rate_limit_windows
 from extractors.x import XPosts
+from extractors.youtube import YouTubeChannels
 from include import budget_ledger, budgets
 from include.budget_ledger import reopen, used_lines
 from include.budgets import LedgerPacer
@@ -96,6 +97,17 @@ def test_what_no_header_announces_is_counted_for_all_tokens_together(pacer: Call
         "budget counted search 2026-11-02: 3 of 3 searches",
         "budget counted units 2026-11-02: 10 of 10 units",
     ]
+
+
+def test_searches_on_youtube_have_a_bucket_of_their_own(pacer: Callable[..., LedgerPacer], home: Home) -> None:
+    one = pacer(YouTubeChannels)
+    call(one, "videos")
+    for _ in range(100):
+        call(one, "search")
+    with pytest.raises(Throttled, match="100 of 100 searches of this day are used"):
+        one.before("search")
+    call(one, "videos")
+    assert "budget youtube units 2026-11-02: 2 of 10,000 units" in used_lines(home)
 
 
 def test_the_day_is_that_of_the_answer(pacer: Callable[..., LedgerPacer], home: Home) -> None:

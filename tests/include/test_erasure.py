@@ -18,7 +18,7 @@ from extractors.base import Access, Secret
 from include import accepted, erasure
 from include.collect import collect_force
 from include.inbox import collect_dropped
-from include.pseudonyms import pseudonym
+from include.pseudonyms import PseudonymKeyBroken, pseudonym
 from include.registry import current
 from include.settings import Home, run_instant
 from include.validation import validate_run
@@ -193,9 +193,7 @@ def test_a_file_names_whom_to_erase_and_is_removed(home: Home, public: Public, s
     run(public, server, DAYS[0])
     named = tmp_path / "deletions.csv"
     with named.open("w", newline="") as handle:
-        csv.writer(handle).writerows(
-            [("platform", "message_id"), ("x", message_id(2)), ("bluesky", message_id(5)), ("x", "nobody's")]
-        )
+        csv.writer(handle).writerows([("platform", "message_id"), ("x", message_id(2)), ("bluesky", message_id(5)), ("x", "1")])
     erasure.main([str(named), "--date", "2026-10-31"])
     assert not named.exists()
     assert places_of(home, key(2)) == []
@@ -246,6 +244,25 @@ def test_a_file_that_cannot_be_read_erases_nobody_and_stays(
     assert "199" not in str(refused.value).removeprefix(str(tmp_path))
     assert named.exists()
     assert len(places_of(home, key(2))) >= 2
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_under_another_key_nobody_is_doubled_or_taken_for_deleted(
+    home: Home, public: Public, server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_lost: bool
+) -> None:
+    run(public, server, DAYS[0])
+    monkeypatch.setenv("INSIGHT_SECRETS", str(tmp_path / "other"))
+    if not is_lost:
+        pseudonym("makes the other key")
+    with pytest.raises(PseudonymKeyBroken, match="put that key back"):
+        run(public, server, DAYS[1])
+    named = tmp_path / "deletions.csv"
+    named.write_text(f"platform,message_id\nx,{message_id(2)}\n")
+    with pytest.raises(PseudonymKeyBroken):
+        erasure.erase_named(named, DAYS[1])
+    assert named.exists()
+    assert len(accepted.read("message").to_pylist()) == 12
+    assert (tmp_path / "other" / "pseudonyms.key").exists() is not is_lost, "no new key is made in its place"
 
 
 def test_what_x_no_longer_lists_goes_from_exports_of_social_inbox_tools_too(public: Public, server: Loopback, home: Home) -> None:
