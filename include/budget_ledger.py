@@ -55,7 +55,8 @@ def open_ledger(home: Home) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=60, isolation_level=None)
     # of several that make the file at once SQLite tells one that it is locked, without waiting
-    for attempt in Retrying(retry=retry_if_exception(_is_locked), stop=stop_after_delay(60), wait=wait_random(0, 0.2), reraise=True):
+    waiting = Retrying(retry=retry_if_exception(_is_locked), stop=stop_after_delay(60), wait=wait_random(0, 0.2), reraise=True)
+    for attempt in waiting:
         with attempt:
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = normal")
