@@ -47,10 +47,16 @@ CONTACTS = Layout(
     "contacts",
     "python -m include.upload_template contacts.xlsx --contacts",
     "rename or remove them. Who wrote is never taken in: no name, handle, address or id of a person",
+    quotes=False,
 )
 INBOUND, OUTBOUND = "inbound", "outbound"
 ANSWERS = {"yes": True, "true": True, "no": False, "false": False}
 X_ADDRESS = re.compile(r"https://(?:www\.|mobile\.)?(?:x|twitter)\.com/[^/\s]+/status/(\d+)(?:[/?#]\S*)?", re.IGNORECASE)
+
+X_ID = re.compile(r"[0-9]{1,19}")
+ADDRESS = re.compile(r"https?:", re.IGNORECASE)
+LISTED = frozenset({"facebook", "instagram", "x", "bluesky"})
+"""Where a list of the platform may bring the same message."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +185,12 @@ def identity(cell: Any, platform: str) -> str | None:
         return None
     said = cells.identity(cell)
     found = X_ADDRESS.fullmatch(said) if platform == "x" else None
-    return found[1] if found else said
+    if found:
+        return found[1]
+    if (platform == "x" and not X_ID.fullmatch(said)) or (platform in LISTED and ADDRESS.match(said)):
+        # under another key than the platform's own list has, it would count twice and outlive its deletion
+        raise Wrong("id_unreadable", f"is none of {platform}'s own ids")
+    return said
 
 
 def _landed(said: Sequence[_Said], contacts: Contacts) -> list[dict[str, Any]]:

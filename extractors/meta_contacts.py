@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 from extractors.base import Drop, Gap, Page, Row
 from extractors.contacts import Contacts, same_words, seconds_between, values_of, wording
+from extractors.json_paths import count_by_paths
 from extractors.post_window import post_window
 
 ENDPOINT, SUBJECT = "comments", "messages"
@@ -190,13 +190,6 @@ def _is_after_run(created_at: Any, page: Page) -> bool:
         return False
 
 
-@cache
-def _compiled(path: str) -> Any:
-    import jsonpath
-
-    return jsonpath.compile(path)
-
-
 def count(page: Page) -> Counter[str]:
     """How many messages a page holds, by a JSON path."""
-    return Counter(message=len(_compiled("$.data[*]").findall(json.loads(page.body))))
+    return count_by_paths(json.loads(page.body), {"message": ("$.data[*]",)})

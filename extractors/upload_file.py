@@ -57,6 +57,7 @@ class Layout:
     sheet: str
     command: str
     advice: str = "rename or remove them"  # about columns that are not its own
+    quotes: bool = True  # whether a refusal may repeat a header's words: the reason is kept, where the file may not be
 
 
 FIGURES = Layout("upload template", COLUMNS, ("row", "platform"), REQUIRED, SHEET, "python -m include.upload_template")
@@ -121,12 +122,12 @@ def _header(path: Path, number: int, cells: Sequence[Any], layout: Layout) -> li
             f"{path.name} row {number}: this is not the header of the {layout.title} (no columns {told}); "
             f"make a new one with `{layout.command}`"
         )
-    unknown = [name for name in names if name and name not in layout.columns]
+    unknown = [(place, name) for place, name in enumerate(names, start=1) if name and name not in layout.columns]
     if unknown:
         said = []
-        for name in unknown:
+        for place, name in unknown:
             near = difflib.get_close_matches(name, layout.columns, 1)
-            said.append(f"{name[:40]!r}" + (f" (is it {near[0]!r}?)" if near else ""))
+            said.append((f"{name[:40]!r}" if layout.quotes else f"number {place}") + (f" (is it {near[0]!r}?)" if near else ""))
         raise BadFile(f"{path.name} row {number}: columns that are not the template's: {', '.join(said)}; {layout.advice}")
     doubled = sorted({name for name in names if name and names.count(name) > 1})
     if doubled:

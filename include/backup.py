@@ -155,7 +155,20 @@ def _files_of_room(room: Path, left_out: list[str]) -> Iterator[tuple[Path, Pure
             else:
                 yield from walk(end, named, True)
 
-    yield from walk(room, PurePath(), False)
+    unkept = _unkept() if room.name == "inbox" else frozenset()
+    for path, name in walk(room, PurePath(), False):
+        if name.parts[0] in unkept and not name.name.endswith(".reason.txt"):
+            left_out.append(f"{path}, words of the public, which no archive shall keep: it is there for the next run")
+        else:
+            yield path, name
+
+
+def _unkept() -> frozenset[str]:
+    """Sources whose files are removed once they are read (FileSource.keeps_files)."""
+    from extractors import SOURCES
+    from extractors.base import FileSource
+
+    return frozenset(source.name for source in SOURCES if isinstance(source, FileSource) and not source.keeps_files)
 
 
 def _files(folder: Path) -> Iterator[Path]:

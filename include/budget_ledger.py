@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from include.settings import Home
 
@@ -45,14 +45,18 @@ def ledger_path(home: Home) -> Path:
     return home.path / "budgets" / "budgets.sqlite"
 
 
+def _is_locked(error: BaseException) -> bool:
+    """Whether another process holds the file: a while later it does not. A full disk is as full then, and is said at once."""
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
 def open_ledger(home: Home) -> sqlite3.Connection:
     path = ledger_path(home)
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=60, isolation_level=None)
     # of several that make the file at once SQLite tells one that it is locked, without waiting
-    for attempt in Retrying(
-        retry=retry_if_exception_type(sqlite3.OperationalError), stop=stop_after_delay(60), wait=wait_random(0, 0.2), reraise=True
-    ):
+    waiting = Retrying(retry=retry_if_exception(_is_locked), stop=stop_after_delay(60), wait=wait_random(0, 0.2), reraise=True)
+    for attempt in waiting:
         with attempt:
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = normal")

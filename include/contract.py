@@ -139,6 +139,7 @@ TABLES: tuple[ContractTable, ...] = (
         ("source", "platform", "force_id", "account_id", "object_type", "object_id", "run_date", "subject", "cause"),
         may_be_empty=True,
         may_be_null={
+            "platform": "all gaps can be of signals and files",
             "account_id": "a gap can be about a whole force or file",
             "object_type": "a gap can be about everything",
             "object_id": "most gaps are about accounts, not posts",

@@ -35,11 +35,16 @@ class Validated:
     failed: tuple[str, ...]
 
 
-def collect_history(simulator: SimulatorProcess, run_dates: list[date], home: Home, screen: Screen) -> None:
-    """Plan, collect and validate every platform on each run date, with the simulator's clock at the run's instant."""
+def collect_history(
+    simulator: SimulatorProcess, run_dates: list[date], home: Home, screen: Screen, only: frozenset[str] | None = None
+) -> None:
+    """Plan, collect and validate every platform on each run date, with the simulator's clock at the run's instant.
+
+    only: these platforms instead of all.
+    """
     from include.collect import plan
 
-    platforms = [source for source in SOURCES if isinstance(source, ApiSource)]
+    platforms = [source for source in SOURCES if isinstance(source, ApiSource) and (only is None or source.platform in only)]
     seeds = registry.current()
     total = sum(len(seeds.forces_with_accounts(each.platform, day)) for each in platforms for day in run_dates)
     titles = ", ".join(each.title for each in platforms)

@@ -71,3 +71,19 @@ end
 {% macro list_ends_at(run_date) -%}
 {{ start_of_day(plus_days(run_date, 1), "'UTC'") }}
 {%- endmacro %}
+
+
+{# An account's days in a month, by their state: what the models int_account_list_days and int_contact_days tell of each. #}
+{% macro days_of_months(days) -%}
+select
+        platform,
+        account_id,
+        cast(date_trunc('month', day) as date) as month,
+        count(*) as expected_days,
+        count(*) filter (where state = 'seen') as seen_days,
+        count(*) filter (where state = 'lost') as lost_days,
+        count(*) filter (where state = 'pending') as pending_days,
+        bool_or(is_touched) as is_touched
+    from {{ days }}
+    group by platform, account_id, cast(date_trunc('month', day) as date)
+{%- endmacro %}

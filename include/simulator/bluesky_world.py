@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import NamedTuple
 
 import numpy as np
 
-from include.simulator.contacts_world import ANSWERED_WITHIN, AUTOMATIC_REPLY, Conversations, Message, Turn
-from include.simulator.register import Account, Register
+from include.simulator.contacts_world import AUTOMATIC_REPLY, Conversations, Turn
+from include.simulator.conversing_timeline import ConversingPost, ConversingTimeline
+from include.simulator.register import Account
 from include.simulator.texts import message
-from include.simulator.timeline import POSTS_PER_WEEK_MAX, BasePost, Timeline, generator
-from include.simulator.times import DAY, HOUR, london_date, london_midnight, monday_of
+from include.simulator.timeline import POSTS_PER_WEEK_MAX, generator
+from include.simulator.times import DAY, HOUR, london_date, monday_of
 
 ALPHABET = "234567abcdefghijklmnopqrstuvwxyz"
 KINDS = ("original", "quote", "reply", "repost")
@@ -44,7 +45,7 @@ class PublicCounts(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class BlueskyPost(BasePost):
+class BlueskyPost(ConversingPost):
     """One post, or one repost: then `post_id` is the uri of the repost, and everything else is somebody else's."""
 
     kind: str
@@ -56,7 +57,6 @@ class BlueskyPost(BasePost):
     images: tuple[str, ...]  # descriptions; empty where there is none
     has_video: bool
     final: PublicCounts
-    turn: Turn | None = None  # of a reply: what it answers
 
     @property
     def is_original(self) -> bool:
@@ -78,29 +78,12 @@ def stranger_did(number: int) -> str:
     return "did:plc:citizen" + digest.translate(str.maketrans("01 89", "xy zw"))[:17]
 
 
-class BlueskyWorld(Timeline[BlueskyPost]):
+class BlueskyWorld(ConversingTimeline[BlueskyPost]):
     """All Bluesky accounts of a register, from one seed."""
 
     platform = "bluesky"
     following = 0.12
     fewest_posts_per_week, most_posts_per_week = 4.0, 9.0
-
-    def __init__(self, seed: int, register: Register) -> None:
-        super().__init__(seed, register)
-        self._unanswered: dict[tuple[str, date], tuple[Message, ...]] = {}
-
-    def messages(self, account: Account, first: int, last: int) -> list[Message]:
-        """What people said to an account between two instants, both included, newest first; what was deleted too."""
-        found: list[Message] = []
-        for post in self.posts(account, first, last + ANSWERED_WITHIN):
-            found.extend(post.turn.messages if post.turn else ())
-        monday = monday_of(london_date(first))
-        while london_midnight(monday) <= last:
-            self.week(account, monday)
-            found.extend(self._unanswered.get((account.account_id, monday), ()))
-            monday += timedelta(weeks=1)
-        inside = [message for message in found if first <= message.sent_at <= last]
-        return sorted(inside, key=lambda message: (message.sent_at, message.message_id), reverse=True)
 
     def _conversations(self, account: Account, monday: date, times: list[int], kinds: list[str]) -> list[Turn | None]:
         """For each post of a week what it answers, where it is a reply; and, aside, who got no answer."""

@@ -250,7 +250,22 @@ class XTimelines(Service):
                 counts = PublicMetrics(1, 1, 3, 0, 0, 100)
                 found.append(
                     XPost(
-                        one, owner, created, "other", "Planted.", 86_400.0, "original", 0, (), (one,), None, None, one, (), counts
+                        one,
+                        owner,
+                        created,
+                        "other",
+                        "Planted.",
+                        86_400.0,
+                        None,
+                        "original",
+                        0,
+                        (),
+                        (one,),
+                        None,
+                        None,
+                        one,
+                        (),
+                        counts,
                     )
                 )
         return found

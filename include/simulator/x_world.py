@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from include.simulator.contacts_world import ANSWERED_WITHIN, AUTOMATIC_REPLY, Conversations, Message, Turn
-from include.simulator.register import Account, Register
+from include.simulator.contacts_world import AUTOMATIC_REPLY, Conversations, Message
+from include.simulator.conversing_timeline import ConversingPost, ConversingTimeline
+from include.simulator.register import Account
 from include.simulator.texts import message
-from include.simulator.timeline import POSTS_PER_WEEK_MAX, BasePost, Timeline, generator
-from include.simulator.times import DAY, HOUR, london_date, london_midnight, monday_of
+from include.simulator.timeline import POSTS_PER_WEEK_MAX, generator
+from include.simulator.times import DAY, HOUR, london_date, monday_of
 
 EPOCH_MILLISECONDS = 1_288_834_974_657
 """Ids count milliseconds from here, in all but their last 22 bits."""
@@ -44,7 +45,7 @@ class PublicMetrics(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class XPost(BasePost):
+class XPost(ConversingPost):
     """One post. `post_id` is its first id; every edit gives it another one, and the newest is listed."""
 
     kind: str
@@ -56,7 +57,6 @@ class XPost(BasePost):
     conversation_id: str
     media: tuple[tuple[str, str | None], ...]  # type and alternative text
     final: PublicMetrics
-    turn: Turn | None = None  # of a reply: what it answers
 
     @property
     def is_original(self) -> bool:
@@ -71,7 +71,7 @@ class XPost(BasePost):
         return PublicMetrics(*(int(value * part) for value in self.final))
 
 
-class XWorld(Timeline[XPost]):
+class XWorld(ConversingTimeline[XPost]):
     """All X accounts of a register, from one seed."""
 
     platform = "x"
@@ -83,22 +83,9 @@ class XWorld(Timeline[XPost]):
         digest = hashlib.blake2b(account_id.encode(), digest_size=8).digest()
         return int.from_bytes(digest, "big") % (1 << 22)
 
-    def __init__(self, seed: int, register: Register) -> None:
-        super().__init__(seed, register)
-        self._unanswered: dict[tuple[str, date], tuple[Message, ...]] = {}
-
-    def messages(self, account: Account, first: int, last: int) -> list[Message]:
-        """What people sent an account between two instants, both included, newest first; what was deleted too."""
-        found: list[Message] = []
-        for post in self.posts(account, first, last + ANSWERED_WITHIN):
-            found.extend(post.turn.messages if post.turn else ())
-        monday = monday_of(london_date(first))
-        while london_midnight(monday) <= last:
-            self.week(account, monday)
-            found.extend(self._unanswered.get((account.account_id, monday), ()))
-            monday += timedelta(weeks=1)
-        inside = [message for message in found if first <= message.sent_at <= last]
-        return sorted(inside, key=lambda message: int(message.message_id), reverse=True)
+    @staticmethod
+    def _place_in_list(message: Message) -> int:
+        return int(message.message_id)
 
     @cached_property
     def _by_tag(self) -> dict[int, Account]:

@@ -19,8 +19,8 @@ from typing import Any
 
 import requests
 
+from extractors.post_window import post_window
 from extractors.x import MENTION_FIELDS, POST_FIELDS
-from extractors.x_rows import post_window
 from include.registry import current
 from include.settings import Home, run_instant
 from include.simulator.process import SimulatorProcess

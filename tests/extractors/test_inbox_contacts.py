@@ -123,6 +123,9 @@ def test_nothing_of_a_person_is_landed(tmp_path: Path) -> None:
         ({"message_id": ""}, "cell_missing"),
         ({"message_id": "1.99E+18"}, "id_rounded"),
         ({"message_id": "9" * 301}, "id_unreadable"),
+        ({"message_id": "1990000000000000000.0"}, "id_unreadable"),
+        ({"message_id": "https://x.com/janedoe"}, "id_unreadable"),
+        ({"platform": "facebook", "message_id": "https://www.facebook.com/p/posts/1?comment_id=5"}, "id_unreadable"),
         ({"direction": "sent"}, "direction_unreadable"),
         ({"created_at": "2026-10-31 18:05"}, "offset_missing"),
         ({"created_at": ""}, "time_unreadable"),
@@ -166,8 +169,11 @@ def test_the_same_words_to_several_people_at_once_are_a_machine(tmp_path: Path) 
 
 
 def test_what_is_no_template_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadFile, match=r"'author'.*Who wrote is never taken in"):
+    with pytest.raises(BadFile, match=r"row 1: .*: number 13; .*Who wrote is never taken in"):
         pages(as_csv(tmp_path / "a.csv", [{**QUESTION, "author": "janedoe"}], more=["author"]))
+    with pytest.raises(BadFile, match="number 13") as kept:  # the reason is kept, where the file is not
+        pages(as_csv(tmp_path / "a.csv", [QUESTION], more=["Jane Doe 07700 900123"]))
+    assert "jane" not in str(kept.value).casefold()
     other = tmp_path / "b.csv"
     other.write_text("Date,Message\n2026-10-31,hello\n")
     with pytest.raises(BadFile, match="not the header of the template for contacts") as refused:

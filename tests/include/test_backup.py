@@ -145,6 +145,22 @@ def test_the_archive_is_a_tar_that_others_can_read_and_holds_no_key(home: Home, 
     assert "keys" in manifest["left_out"]
 
 
+def test_what_the_public_wrote_waits_for_its_run_and_is_in_no_archive(home: Home, tmp_path: Path) -> None:
+    """An export of contacts holds words and names until it is read, and is removed then: an archive would keep it."""
+    exported, reason = home.inbox / "contacts" / "export.csv", home.inbox / "contacts" / "rejected" / "old.csv.reason.txt"
+    reason.parent.mkdir(parents=True)
+    exported.write_text("Jane Doe asks")
+    reason.write_text("old.csv: the file is empty\n")
+    said: list[str] = []
+    backup = create(tmp_path / "backups", home, said.append)
+    assert [line for line in said if line.startswith(f"WARNING: left out: {exported}, ")]
+    assert exported.exists()
+    back = Home(tmp_path / "back")
+    restore(backup.path, home=back, say=quiet)
+    assert [path.name for path in back.inbox.glob("contacts/**/*") if path.is_file()] == [reason.name]
+    assert (back.inbox / "survey" / "wave.csv").exists()
+
+
 def test_a_home_that_is_not_empty_is_refused_and_put_aside_when_told(home: Home, tmp_path: Path) -> None:
     backup = create(tmp_path, home, quiet)
     before = contents(home)

@@ -384,3 +384,19 @@ def test_a_ledger_that_another_process_is_just_making_is_waited_for(home: Home) 
     threading.Timer(0.2, lambda: maker.execute("commit")).start()
     budget_ledger.open_ledger(home).close()
     maker.close()
+
+
+def test_a_ledger_for_which_there_is_no_room_is_not_waited_for(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk is as full a minute later. Retrying would hold every force's task up before it says so."""
+    connected, opened = sqlite3.connect, []
+
+    def without_room(*arguments: Any, **named: Any) -> sqlite3.Connection:
+        opened.append(connected(*arguments, **named))
+        opened[-1].execute("pragma max_page_count = 1")
+        return opened[-1]
+
+    monkeypatch.setattr(budget_ledger.sqlite3, "connect", without_room)
+    monkeypatch.setattr(budget_ledger, "wait_random", lambda *_: lambda state: pytest.fail("waited for room"))
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        budget_ledger.open_ledger(home)
+    opened[0].close()

@@ -11,7 +11,7 @@ from include.settings import DEFAULT_AS_OF, history_dates
 from include.simulator.defects import default_defects
 from tests.integration.worlds import WholeWorld, run_world
 
-FORCES_IN_SHORT = 16
+FORCES_IN_SHORT = 12
 """`make test` has to end within a quarter of an hour; `tests/integration/test_make_run.py` collects all 43 there."""
 
 WITH_A_STORY = ("devon-and-cornwall", "city-of-london")
@@ -20,7 +20,7 @@ WITH_A_STORY = ("devon-and-cornwall", "city-of-london")
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> WholeWorld:
-    """A world seed drawn now. All 43 forces; with `-m "not full"` those with a story, and as many drawn as make sixteen."""
+    """A world seed drawn now. All 43 forces; with `-m "not full"` those with a story, and as many drawn as make a dozen."""
     days, defects = [*history_dates(DEFAULT_AS_OF), DEFAULT_AS_OF], default_defects(DEFAULT_AS_OF)
     forces = None
     if "not full" in request.config.getoption("markexpr"):

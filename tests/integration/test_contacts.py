@@ -40,7 +40,7 @@ def spring(tmp_path_factory: pytest.TempPathFactory) -> WholeWorld:
     return run_world(folder, days, REMOVED, FORCES, PLATFORMS_WITH_CONTACTS, with_files=False, with_publication=False)
 
 
-@pytest.fixture(scope="module", params=["spring", "autumn"])
+@pytest.fixture(scope="module", params=[pytest.param("spring", marks=pytest.mark.full), "autumn"])
 def contacts(request: pytest.FixtureRequest) -> WholeWorld:
     found: WholeWorld = request.getfixturevalue("spring" if request.param == "spring" else "world")
     return found
@@ -103,6 +103,7 @@ def _holds_every_case(truth: pd.DataFrame, as_of: date) -> None:
     assert (truth["is_answered_within_7_days"] == False).sum() > 50  # noqa: E712
 
 
+@pytest.mark.full
 def test_response_metrics_of_a_month_equal_the_truth(spring: WholeWorld) -> None:
     """Force × month: rate, median and p90 over the messages that want an answer, who was not answered being later than all."""
     import duckdb

@@ -147,7 +147,7 @@ def scheduled_world(folder: Path, secrets: Path, forces: list[str] | None, secon
         for name, value in connections.items():
             patch.setenv(name, value)
         # every force once, a week before; then the scheduler collects those wanted
-        collect_history(simulator, [WEEK_BEFORE], home, Screen())
+        collect_history(simulator, [WEEK_BEFORE], home, Screen(), frozenset({"facebook"}))
         drop_survey_export(home, AS_OF, seed=7)
         simulator.set_clock(run_instant(AS_OF))
         paused = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True", "INSIGHT_RETRY_SECONDS": "1"}

@@ -176,7 +176,7 @@ def test_the_accounts_daily_views_equal_the_truth(world: WholeWorld) -> None:
         frame["metric_date"] = pd.to_datetime(frame["metric_date"])
     both = truth.merge(mart, on=["account_id", "metric_date"], how="inner", suffixes=("_true", ""))
     final = both[both["status"] == "ok"]
-    assert len(final) > world.force_count * 80
+    assert len(final) > world.force_count * 75
     assert (final["value"] == final["account_views"]).all(), f"world {world.seed}"
     # days that no run has seen filled, and none will: the page was merged away, the token had expired
     lost = both[both["status"] != "ok"]

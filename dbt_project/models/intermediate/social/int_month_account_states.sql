@@ -33,17 +33,7 @@ in_month as (
 
 list_days as (
 
-    select
-        platform,
-        account_id,
-        cast(date_trunc('month', day) as date) as month,
-        count(*) as expected_days,
-        count(*) filter (where state = 'seen') as seen_days,
-        count(*) filter (where state = 'lost') as lost_days,
-        count(*) filter (where state = 'pending') as pending_days,
-        bool_or(is_touched) as is_touched
-    from {{ ref('int_account_list_days') }}
-    group by platform, account_id, cast(date_trunc('month', day) as date)
+    {{ days_of_months(ref('int_account_list_days')) }}
 
 ),
 

@@ -2,17 +2,7 @@
 {%- set counts = ['inbound_n', 'asked_n', 'answered_n', 'unknown_n', 'awaited_n'] %}
 with days as (
 
-    select
-        platform,
-        account_id,
-        cast(date_trunc('month', day) as date) as month,
-        count(*) as expected_days,
-        count(*) filter (where state = 'seen') as seen_days,
-        count(*) filter (where state = 'lost') as lost_days,
-        count(*) filter (where state = 'pending') as pending_days,
-        bool_or(is_touched) as is_touched
-    from {{ ref('int_contact_days') }}
-    group by platform, account_id, cast(date_trunc('month', day) as date)
+    {{ days_of_months(ref('int_contact_days')) }}
 
 ),
 

@@ -1,3 +1,7 @@
+{%- set of_a_month = [
+    'force_id', 'platform', 'month', 'metric', 'metric_version', 'numerator', 'denominator', 'base_n', 'expected_days', 'seen_days',
+    'expected_n', 'observed_n', 'missing_n', 'provisional_n', 'is_applicable', 'is_simulated'
+] -%}
 with frame as (
 
     select * from {{ ref('int_month_frame') }}
@@ -7,45 +11,9 @@ with frame as (
 -- sums over what was posted or said in the month
 posts as (
 
-    select
-        force_id,
-        platform,
-        month,
-        metric,
-        metric_version,
-        numerator,
-        denominator,
-        base_n,
-        expected_days,
-        seen_days,
-        expected_n,
-        observed_n,
-        missing_n,
-        provisional_n,
-        is_applicable,
-        is_simulated
-    from {{ ref('int_month_posts') }}
-
+    select {{ of_a_month | join(', ') }} from {{ ref('int_month_posts') }}
     union all
-
-    select
-        force_id,
-        platform,
-        month,
-        metric,
-        metric_version,
-        numerator,
-        denominator,
-        base_n,
-        expected_days,
-        seen_days,
-        expected_n,
-        observed_n,
-        missing_n,
-        provisional_n,
-        is_applicable,
-        is_simulated
-    from {{ ref('int_month_contacts') }}
+    select {{ of_a_month | join(', ') }} from {{ ref('int_month_contacts') }}
 
 ),
 
