@@ -32,8 +32,8 @@ from include.simulator.defects import Defect
 from include.simulator.process import SimulatorProcess
 
 AS_OF = date(2026, 11, 2)
-OF_THE_RUN = "from marts.gap_ledger where run_date = ? and platform = 'facebook'"
-"""The other platforms had no run on that day, and that is a hole of theirs."""
+OF_THE_RUN = "from marts.gap_ledger where run_date = ? and platform = 'facebook' and list_contains(?, force_id)"
+"""The other platforms and the other forces had no run on that day, and that is a hole of theirs."""
 WEEK_BEFORE = date(2026, 10, 26)
 FORCES = ["gwent", "kent", "surrey"]
 FAILING = "surrey"
@@ -272,8 +272,10 @@ def test_the_warehouse_is_built_from_the_asset_events_and_published(world: World
             ("kent", True, "ok", None),
             ("surrey", False, "missing", "expired_token"),
         ]
-        gaps = marts.execute(f"select force_id, cause {OF_THE_RUN}", [AS_OF]).fetchall()
+        gaps = marts.execute(f"select force_id, cause {OF_THE_RUN}", [AS_OF, FORCES]).fetchall()
         assert gaps == [("surrey", "expired_token")]
+        not_asked = f"select distinct cause from ({OF_THE_RUN.replace('and list_contains', 'and not list_contains')})"
+        assert marts.execute(not_asked, [AS_OF, FORCES]).fetchall() == [("not_collected",)]
         answers = marts.execute("select max(want_base_n) from marts.expectation_gap where force_id = 'national'").fetchall()[0][0]
         assert SURVEY_RESPONDENTS * 0.9 < answers <= SURVEY_RESPONDENTS
         assert marts.execute("select direction from marts.horizon_trends where series = 'users'").fetchall() == [("up",)]
@@ -288,8 +290,8 @@ def test_the_token_good_again_and_its_task_cleared_the_hole_closes_with_the_next
     assert tries == {"Gwent Police": 1, "Kent Police": 1, "Surrey Police": 2}, "the others are not asked again"
     assert world.renewed.version != world.revoked.version
     gaps = f"select force_id, cause, is_open, closed_at is not null {OF_THE_RUN}"
-    assert world.revoked.query(gaps, AS_OF) == [(FAILING, "expired_token", True, False)]
-    assert world.renewed.query(gaps, AS_OF) == [(FAILING, "expired_token", False, True)]
+    assert world.revoked.query(gaps, AS_OF, FORCES) == [(FAILING, "expired_token", True, False)]
+    assert world.renewed.query(gaps, AS_OF, FORCES) == [(FAILING, "expired_token", False, True)]
     followers = (
         "select status, value is not null from marts.fct_metric_daily"
         " where metric = 'followers_end' and metric_date = ? and force_id = ?"

@@ -27,5 +27,7 @@ def test_one_of_43_tokens_revoked_and_renewed(tmp_path: Path) -> None:
                 AS_OF,
             )
             assert len({force_id for (force_id,) in published}) == number_ok
-            gaps = made.query("select force_id, cause, is_open from marts.gap_ledger where run_date = ?", AS_OF)
+            gaps = made.query(
+                "select force_id, cause, is_open from marts.gap_ledger where run_date = ? and platform = 'facebook'", AS_OF
+            )
             assert gaps == [(FAILING, "expired_token", state == "failed")]
