@@ -32,6 +32,7 @@ LOCK_TIMEOUT_SECONDS = 30 * 60
 
 Progress = Callable[[str], None]
 Stage = Literal["before statistics", "after statistics"]
+Tests = Literal["none", "data", "all"]
 
 FAILED = ("error", "fail", "runtime error", "skipped", "partial success")
 
@@ -120,14 +121,14 @@ def build(
     progress: Progress | None = None,
     *,
     select: str | None = None,
-    unit_tests: bool = False,
+    tests: Tests = "data",
 ) -> BuildReport:
     """Build the warehouse as of a date: dbt up to what the statistics read, the statistics, then the rest of dbt.
 
     One build at a time (a file lock), over a snapshot of accepted data: what is merged meanwhile waits for the next build. The
-    build file starts empty: what a killed build left behind is gone. `select` narrows
-    what comes after the statistics to a dbt selection. dbt's unit tests have fixed inputs, so only tests of the code ask for
-    them. Afterwards the file is closed: any process can open it. Raises BuildFailed.
+    build file starts empty: what a killed build left behind is gone. `select` narrows what comes after the statistics to a dbt
+    selection. `tests`: which of dbt's. Its unit tests have fixed inputs, so only tests of the code ask for "all"; "none" is for
+    those that look at the marts themselves. Afterwards the file is closed: any process can open it. Raises BuildFailed.
     """
     from include import statistics
     from include.accepted import HalfMerged, accepted_ingest_ids, snapshot, unfinished
@@ -148,14 +149,14 @@ def build(
             for folder in (home.statistics, home.build_file.with_name(f"{home.build_file.name}.tmp")):
                 shutil.rmtree(folder, ignore_errors=True)
             with _Dbt(home, as_of, say) as dbt:
-                dbt.build("before statistics", ["--select", FEEDS_STATISTICS, *_unit_tests(unit_tests)])
+                dbt.build("before statistics", ["--select", FEEDS_STATISTICS, *_without(tests)])
                 say("statistics")
                 started = time.monotonic()
                 dbt.close_build_file()
                 dbt.report.statistics.update(statistics.compute(home.build_file, home.statistics))
                 dbt.report.seconds["statistics"] = time.monotonic() - started
                 rest = ["--exclude", FEEDS_STATISTICS, *(["--select", *select.split()] if select else [])]
-                dbt.build("after statistics", [*rest, *_unit_tests(unit_tests)])
+                dbt.build("after statistics", [*rest, *_without(tests)])
                 write_provenance(home.build_file, as_of, accepted_ingest_ids(home.build_accepted, as_of))
                 return dbt.report
     except (StillHeld, HalfMerged) as error:
@@ -203,8 +204,9 @@ def docs_generate(home: Home | None = None, as_of: date = DEFAULT_AS_OF) -> Path
     return dbt.target
 
 
-def _unit_tests(wanted: bool) -> list[str]:
-    return [] if wanted else ["--exclude-resource-type", "unit_test"]
+def _without(tests: Tests) -> list[str]:
+    left_out = {"none": ["unit_test", "test"], "data": ["unit_test"], "all": []}[tests]
+    return ["--exclude-resource-type", *left_out] if left_out else []
 
 
 def _first_lines(message: str | None, lines: int = 6) -> str:

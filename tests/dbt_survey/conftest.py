@@ -58,7 +58,7 @@ def built_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     )
     signals += signal_rows("made_up", "messages", [(date(2026, 9, 28), 3.0)], is_stock=False)
     write_accepted(home, "signal", accepted_rows("signal", signals, **SIGNAL), "signals_fediverse")
-    warehouse.build(AS_OF, home, select=SELECTION, unit_tests=True)
+    warehouse.build(AS_OF, home, select=SELECTION, tests="all")
     return home
 
 

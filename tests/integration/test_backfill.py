@@ -59,8 +59,7 @@ def collect(simulator: SimulatorProcess, home: Home, is_backfill: bool) -> list[
 
 
 def marts(home: Home) -> dict[str, pd.DataFrame]:
-    with patch.object(warehouse, "_unit_tests", lambda wanted: ["--exclude-resource-type", "unit_test", "test"]):
-        warehouse.build(AS_OF, home)
+    warehouse.build(AS_OF, home, tests="none")
     with duckdb.connect(str(home.build_file), read_only=True) as connection:
         tables = ("fct_metric_daily", "fct_post", "hmicfrs_metrics", "gap_ledger")
         return {name: connection.execute(f"from marts.{name} where force_id in ?", [list(FORCES)]).df() for name in tables}

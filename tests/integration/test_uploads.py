@@ -100,7 +100,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> WholeWorld:
 def look(world: WholeWorld, as_of: date, sql: str) -> list[tuple[object, ...]]:
     variables = {"INSIGHT_HOME": str(world.home.path), "INSIGHT_SECRETS": str(world.home.path.parent / "secrets")}
     with patch.dict(os.environ, variables):
-        build(as_of)
+        build(as_of, tests="none")
     with duckdb.connect(str(world.home.build_file), read_only=True) as connection:
         return connection.execute(sql).fetchall()
 

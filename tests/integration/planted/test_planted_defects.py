@@ -60,14 +60,13 @@ def planted_against_found(folder: Path, count: int, run_dates: tuple[date, ...],
         at_home(folder) as home,
         SimulatorProcess(seed, forces=FORCES, defects=[each.defect for each in planted]) as simulator,
         patch.dict(os.environ, simulated_connections(simulator)),
-        patch.object(warehouse, "_unit_tests", lambda wanted: ["--exclude-resource-type", "unit_test", "test"]),
     ):
         for day in run_dates:
             collect_day(simulator, day, FORCES, platforms, sleep=lambda seconds: None)
             if ACTIVITY in platforms:
                 collect_signals(ACTIVITY, day, sleep=lambda seconds: None)
                 validate_run(ACTIVITY, day)
-        warehouse.build(run_dates[-1], home)
+        warehouse.build(run_dates[-1], home, tests="none")
         reported = found.reported(found.findings(home, platforms, run_dates))
     by_place: dict[found.Place, set[Finding]] = {}
     for place, finding in reported:
