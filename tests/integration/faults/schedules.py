@@ -25,8 +25,8 @@ import pandas as pd
 from expectations.check import first_failures
 from expectations.rules import Rule
 from extractors import http
-from extractors.base import SourceError
-from include import accepted, validation
+from extractors.base import Page, SourceError
+from include import accepted, landing, validation
 from include.collect import collect_force, plan
 from include.records import RECORD_KINDS
 from include.run import simulated_connections
@@ -179,6 +179,9 @@ def _killed_at(request: int, platform: str, force_id: str, home: Home) -> bool:
 Figures = dict[str, dict[tuple[Any, ...], dict[str, Any]]]
 """Kind → the row as a tuple → the row."""
 
+Answers = Counter[tuple[str | None, str]]
+"""How many good answers there were, by account and request."""
+
 
 def figures(home: Home, platform: str) -> Figures:
     """What accepted knows of the run: each thing once per instant, without a trace of how often it was asked.
@@ -201,6 +204,13 @@ def figures(home: Home, platform: str) -> Figures:
     return found
 
 
+def answers(home: Home, platform: str, ingest_id: str = "*") -> Answers:
+    """Of all attempts of the run, or of one."""
+    paths = (home.landing / platform / RUN_DATE.isoformat()).glob(f"*/{ingest_id}.jsonl.gz")
+    items = (item for path in paths for item in landing.read(path))
+    return Counter((item.account_id, item.endpoint) for item in items if isinstance(item, Page) and item.status == 200)
+
+
 def open_holes(home: Home, platform: str) -> list[dict[str, Any]]:
     """The ledger's holes that no later attempt of the run has closed."""
     rows = accepted.read("collection", home, platform, RUN_DATE).to_pylist()
@@ -217,8 +227,12 @@ def open_holes(home: Home, platform: str) -> list[dict[str, Any]]:
     return [row for row in rows if row["outcome"] == "gap" and not any(closes(each, row) for each in collected)]
 
 
-def compare(undisturbed: Figures, home: Home, platform: str) -> tuple[int, int]:
+def compare(
+    undisturbed: Figures, answered: Answers, home: Home, platform: str, longer: frozenset[str] = frozenset()
+) -> tuple[int, int]:
     """Asserts that the run has what the undisturbed one has but for what its open holes name, and that each hole is one.
+
+    answered: what that one was answered. longer: forces whose lists have more pages than there, and nothing new on them.
 
     Returns rows lost and holes open.
     """
@@ -238,14 +252,17 @@ def compare(undisturbed: Figures, home: Home, platform: str) -> tuple[int, int]:
             assert named, f"{kind}: lost, and no hole says so: {row}\n{shown(holes)}"
             explaining |= named
     idle = [hole for number, hole in enumerate(holes) if number not in explaining]
-    unfounded = _unfounded(idle, undisturbed, home, platform)
+    unfounded = _unfounded([hole for hole in idle if hole["force_id"] not in longer], undisturbed, answered, home, platform)
     assert not unfounded, f"holes of which nothing is missing: {shown(unfounded)}"
     return lost_rows, len(holes)
 
 
-def _unfounded(holes: list[dict[str, Any]], undisturbed: Figures, home: Home, platform: str) -> list[dict[str, Any]]:
+def _unfounded(
+    holes: list[dict[str, Any]], undisturbed: Figures, answered: Answers, home: Home, platform: str
+) -> list[dict[str, Any]]:
     """Holes whose own attempt has all that they are about. Founded are those of which another attempt had it (a token revoked
-    before the end of the second one), and those about a number that the platform never had: it need not have all of every post."""
+    before the end of the second one), those about a number that the platform never had (it need not have all of every post), and
+    those of an attempt that ended before the last page of a list: only who reads it knows that nothing new is on it."""
     if not holes:
         return []
     of_account: dict[str, list[tuple[str, tuple[Any, ...], dict[str, Any]]]] = {}
@@ -259,7 +276,9 @@ def _unfounded(holes: list[dict[str, Any]], undisturbed: Figures, home: Home, pl
     unfounded = []
     for hole in holes:
         about = [(kind, whole) for kind, whole, row in of_account.get(hole["account_id"], ()) if _is_of(row, kind, hole)]
-        if about and all((hole["ingest_id"], *each) in had for each in about):
+        of_attempt = answers(home, platform, hole["ingest_id"])
+        lacks_a_page = any(of_attempt[whose] < count for whose, count in answered.items() if whose[0] == hole["account_id"])
+        if about and not lacks_a_page and all((hole["ingest_id"], *each) in had for each in about):
             unfounded.append(hole)
     return unfounded
 

@@ -39,6 +39,7 @@ def run_schedules(folder: Path, count: int, platforms_each: int, rows_are_judged
         assert not fired
         asked = simulator.faults()["asked"]
         undisturbed = {platform: schedules.figures(home, platform) for platform in PLATFORMS}
+        answered = {platform: schedules.answers(home, platform) for platform in PLATFORMS}
         for platform in PLATFORMS:
             assert {row["force_id"] for row in undisturbed[platform]["observation"].values()} == set(FORCES), platform
         for number in range(count):
@@ -49,7 +50,8 @@ def run_schedules(folder: Path, count: int, platforms_each: int, rows_are_judged
             assert len(fired) >= LEAST_KINDS, f"world {seed}, schedule {number}: {fired}"
             for platform in of:
                 try:
-                    of_platform = schedules.compare(undisturbed[platform], home, platform)
+                    longer = frozenset(each.force_id for each in schedule.defects if each.platform == platform)
+                    of_platform = schedules.compare(undisturbed[platform], answered[platform], home, platform, longer)
                 except AssertionError as error:
                     raise AssertionError(f"world {seed}, schedule {number}, {platform}: {schedule}\n{error}") from error
                 lost, holes = lost + of_platform[0], holes + of_platform[1]
