@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,12 +25,13 @@ def test_a_run_under_twenty_random_schedules(tmp_path: Path) -> None:
 
 @pytest.mark.full
 @pytest.mark.timeout(3600)
-def test_a_run_under_two_hundred_random_schedules(tmp_path: Path) -> None:
-    run_schedules(tmp_path, 200, 3)
+def test_a_run_under_two_hundred_random_schedules(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+    lines = run_schedules(tmp_path, 200, 3)
+    record_property("evidence:fault_schedules.md", "\n".join(["```text", *lines, "```"]))
 
 
-def run_schedules(folder: Path, count: int, platforms_each: int, rows_are_judged: bool = True) -> None:
-    """platforms_each: a schedule is about so many of the platforms, all in turn."""
+def run_schedules(folder: Path, count: int, platforms_each: int, rows_are_judged: bool = True) -> list[str]:
+    """platforms_each: a schedule is about so many of the platforms, all in turn. Returns what is printed."""
     seed = drawn_seed()
     histogram, lost, holes, kinds = Counter[str](), 0, 0, []
     with schedules.faulty_world(seed, rows_are_judged) as simulator:
@@ -58,10 +60,13 @@ def run_schedules(folder: Path, count: int, platforms_each: int, rows_are_judged
             histogram += fired
             kinds.append(len(fired))
             shutil.rmtree(home.path)
-    print(f"{count} schedules on {RUN_DATE}, {len(FORCES)} forces, {len(PLATFORMS)} platforms, {platforms_each} in each schedule")
-    print(f"kinds of faults fired in a schedule: {min(kinds)} to {max(kinds)}")
-    for kind, times in sorted(histogram.items(), key=lambda item: (-item[1], item[0])):
-        print(f"  {kind:20} {times:6}")
-    print(f"rows lost that an open hole of the ledger names: {lost:,}; open holes: {holes:,}; lost without one: 0; doubled: 0")
+    lines = [
+        f"World {seed}: {count} schedules on {RUN_DATE}, {len(FORCES)} forces, {len(PLATFORMS)} platforms, {platforms_each} in each",
+        f"kinds of faults fired in a schedule: {min(kinds)} to {max(kinds)}",
+        *(f"  {kind:20} {times:6}" for kind, times in sorted(histogram.items(), key=lambda item: (-item[1], item[0]))),
+        f"rows lost that an open hole of the ledger names: {lost:,}; open holes: {holes:,}; lost without one: 0; doubled: 0",
+    ]
+    print("\n".join(lines))
     assert {"killed", "revoked", "reset", "duplicate_page", "slow", "truncated"} <= set(histogram)
     assert lost > 0, "some schedules end with a hole, else the ledger was not looked at"
+    return lines
