@@ -61,7 +61,8 @@ def run_schedules(folder: Path, count: int, platforms_each: int, rows_are_judged
             kinds.append(len(fired))
             shutil.rmtree(home.path)
     lines = [
-        f"World {seed}: {count} schedules on {RUN_DATE}, {len(FORCES)} forces, {len(PLATFORMS)} platforms, {platforms_each} in each",
+        f"World {seed}: {count} schedules on {RUN_DATE}",
+        f"{len(FORCES)} forces, {len(PLATFORMS)} platforms, {platforms_each} in each schedule",
         f"kinds of faults fired in a schedule: {min(kinds)} to {max(kinds)}",
         *(f"  {kind:20} {times:6}" for kind, times in sorted(histogram.items(), key=lambda item: (-item[1], item[0]))),
         f"rows lost that an open hole of the ledger names: {lost:,}; open holes: {holes:,}; lost without one: 0; doubled: 0",
