@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,9 @@ import pytest
 import extractors
 from extractors.base import Access, ApiSource, Order, Secret
 from extractors.http import HttpClient
-from include import registry
+from include import fetching, registry
 from include.budget_ledger import used_lines
+from include.budgets import LedgerPacer
 from include.collect import collect_force
 from include.settings import Home, run_instant
 from include.simulator.defects import Defect
@@ -26,23 +27,27 @@ FORCES = ("gwent", "kent", "essex", "dorset", "surrey", "cumbria")
 
 
 class Advancing:
-    """A sleep that lets the simulator's clock go on, and no real time. What passes of that between two calls, which is more on a
-    slow machine, the pacer counts: the simulator's clock is to have it as well."""
+    """A sleep that lets the simulator's clock go on, and no real time."""
 
     def __init__(self, simulator: SimulatorProcess) -> None:
         self.simulator, self.now, self.lock = simulator, run_instant(RUN_DATE), threading.Lock()
-        self.slept, self.began = 0, time.monotonic()
         simulator.set_clock(self.now)
 
     def __call__(self, seconds: float) -> None:
         with self.lock:
-            self.slept += int(seconds) + 1
-            self.now = run_instant(RUN_DATE) + timedelta(seconds=self.slept + int(time.monotonic() - self.began) + 1)
+            self.now += timedelta(seconds=int(seconds) + 1)
             self.simulator.set_clock(self.now)
 
     @property
     def elapsed(self) -> timedelta:
         return self.now - run_instant(RUN_DATE)
+
+
+@pytest.fixture(autouse=True)
+def no_real_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two calls the pacer counts what passes of real time, and the simulator's clock does not know of it: on a slow machine
+    the pacer would ask too early."""
+    monkeypatch.setattr(fetching, "LedgerPacer", partial(LedgerPacer, monotonic=lambda: 0.0))
 
 
 @pytest.fixture(scope="module")
