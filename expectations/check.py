@@ -41,7 +41,7 @@ def _remember_configurations() -> None:
             made[id(self)] = self, make(self)
         return made[id(self)][1]
 
-    Expectation.configuration = property(configuration)  # type: ignore[method-assign, assignment]
+    Expectation.configuration = property(configuration)  # type: ignore[method-assign, assignment]  # one property for another
 
 
 @cache
