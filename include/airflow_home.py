@@ -1,6 +1,6 @@
 """Airflow for this project, without touching anybody's own Airflow: its home is `var/airflow`, its settings are variables.
 
-Used by `make run` (DAGs in this process), `make up` and the tests (real scheduler, DAG processor and API server).
+Used by `make run` (DAGs without a scheduler), `make up` and the tests (real scheduler, DAG processor and API server).
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
 """The short history that `make run` begins with: every platform on a few run dates, by the calls that the DAGs make.
 
-Two processes share the work, as one would leave half of a small machine idle. The clock of the simulator moves only when a date is
-collected; what was collected is validated while the next date is.
+Two processes share the work (`workers`). The clock of the simulator moves only when a date is collected; what was collected is
+validated while the next date is.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterable
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from include.screen import Screen, Stage
 from include.settings import Home, run_instant
 from include.simulator.process import SimulatorProcess
 
-PROCESSES = 2
 FORCES_AT_ONCE = 4
 """In one process: most of a force's time is waiting for the platform."""
 FORCES_A_PART = 11
@@ -36,7 +34,12 @@ class Validated:
 
 
 def collect_history(
-    simulator: SimulatorProcess, run_dates: list[date], home: Home, screen: Screen, only: frozenset[str] | None = None
+    simulator: SimulatorProcess,
+    run_dates: list[date],
+    home: Home,
+    screen: Screen,
+    pool: ProcessPoolExecutor,
+    only: frozenset[str] | None = None,
 ) -> None:
     """Plan, collect and validate every platform on each run date, with the simulator's clock at the run's instant.
 
@@ -48,10 +51,7 @@ def collect_history(
     seeds = registry.current()
     total = sum(len(seeds.forces_with_accounts(each.platform, day)) for each in platforms for day in run_dates)
     titles = ", ".join(each.title for each in platforms)
-    with (
-        screen.stage(f"History of {titles}: {len(run_dates)} weekly run dates", total, "forces") as stage,
-        ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool,
-    ):
+    with screen.stage(f"History of {titles}: {len(run_dates)} weekly run dates", total, "forces") as stage:
         before: tuple[date, list[Future[Validated]]] | None = None
         for run_date in run_dates:
             simulator.set_clock(run_instant(run_date))

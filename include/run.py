@@ -1,4 +1,4 @@
-"""`make run`: from nothing to published marts on the embedded simulator, in one process.
+"""`make run`: from nothing to published marts on the embedded simulator.
 
 A short history (weekly run dates before the as-of date) goes through the same calls as the DAGs make; then each DAG runs once
 for the as-of date. Twice for the same date gives the same marts.
@@ -9,11 +9,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,11 +20,13 @@ from typing import Any
 from extractors import SOURCES, police_uk
 from extractors.base import ApiSource, SignalSource
 from include import airflow_home, registry
+from include.dag_runs import DagRun, run_dags
 from include.history import collect_history
-from include.screen import Screen, Stage, chatter_to
-from include.settings import DEFAULT_AS_OF, DEFAULT_WORLD_SEED, HISTORY_WEEKS, PROJECT_ROOT, Home, history_dates, run_instant
+from include.screen import Screen, chatter_to
+from include.settings import DEFAULT_AS_OF, DEFAULT_WORLD_SEED, HISTORY_WEEKS, Home, history_dates, run_instant
 from include.simulator.defects import default_defects
 from include.simulator.process import SimulatorProcess
+from include.workers import workers
 
 SURVEY_RESPONDENTS = 27_312
 RETRY_SECONDS = "1"
@@ -34,19 +34,6 @@ RETRY_SECONDS = "1"
 
 PRODUCTION_ONLY = ("INSIGHT_BI_POSTGRES", "AIRFLOW_CONN_BI_POSTGRES")
 """Where production publishes to: no place for simulated marts, whatever the shell has set."""
-
-
-@dataclass(frozen=True)
-class DagRun:
-    """One DAG, run once."""
-
-    dag_id: str
-    state: str
-    failed_tasks: tuple[str, ...]
-
-    @property
-    def is_green(self) -> bool:
-        return self.state == "success"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -89,13 +76,14 @@ def run(as_of: date, seed: int, weeks: int, home: Home, screen: Screen) -> list[
         variables = {**airflow_home.environment(home), **simulated_connections(simulator), "INSIGHT_RETRY_SECONDS": RETRY_SECONDS}
         with (
             _environment(variables, without=PRODUCTION_ONLY),
+            workers() as pool,
             _in_background(lambda: _prepare(home, variables, as_of, seed, weeks)) as prepared,
         ):
-            collect_history(simulator, history_dates(as_of, weeks), home, screen)
+            collect_history(simulator, history_dates(as_of, weeks), home, screen, pool)
             with screen.stage("Airflow's database, the survey's file"):
                 prepared()
             simulator.set_clock(run_instant(as_of))
-            runs = run_dags(as_of, home, screen)
+            runs = run_dags(as_of, screen, pool)
     if runs[-1].is_green:
         show(home, screen)
     screen.times()
@@ -109,54 +97,6 @@ def simulated_connections(simulator: SimulatorProcess) -> dict[str, str]:
     served |= {police_uk.NAME: police_uk.NAME}
     connections = {f"AIRFLOW_CONN_{name.upper()}": simulator.connection_json(service) for name, service in served.items()}
     return connections | {"INSIGHT_CONTACT": "https://simulated.example"}
-
-
-def run_dags(as_of: date, home: Home, screen: Screen) -> list[DagRun]:
-    """Each DAG once for the as-of date, in this process, the warehouse last."""
-    from airflow.dag_processing.dagbag import DagBag
-
-    bag = DagBag(PROJECT_ROOT / "dags")
-    if bag.import_errors:
-        raise RuntimeError(f"DAG files do not import: {bag.import_errors}")
-    runs = []
-    for dag_id in sorted(bag.dags, key=lambda each: (each == "build_warehouse", each)):
-        parts = len(registry.current().force_ids) if "platform" in bag.dags[dag_id].tags else None
-        with screen.stage(f"DAG {dag_id}", parts, "forces") as stage, _watching(stage, dag_id, as_of, home, parts):
-            found = bag.dags[dag_id].test(
-                logical_date=run_instant(as_of),
-                # whoever says make run has named the date
-                run_conf={"run_date": as_of.isoformat(), "as_of": as_of.isoformat(), "allow_older": True},
-            )
-            failed = tuple(sorted({ti.task_id for ti in found.get_task_instances() if ti.state in ("failed", "upstream_failed")}))
-            runs.append(DagRun(dag_id, str(found.state), failed))
-            stage.note("green" if runs[-1].is_green else f"red: {', '.join(failed)}")
-    return runs
-
-
-@contextmanager
-def _watching(stage: Stage, dag_id: str, as_of: date, home: Home, parts: int | None) -> Iterator[None]:
-    """Counts the forces that have landed while their DAG runs: Airflow gives the screen back only at the end."""
-    ended = threading.Event()
-    folder = home.landing / dag_id.removeprefix("ingest_") / as_of.isoformat()
-    before = {path: path.stat().st_mtime_ns for path in folder.glob("*")}
-
-    def watch() -> None:
-        seen: set[Path] = set()
-        while not ended.wait(0.5):
-            for path in folder.glob("*"):
-                if path not in seen and path.stat().st_mtime_ns != before.get(path):
-                    seen.add(path)
-                    stage.advance(step=str(as_of))
-
-    thread = threading.Thread(target=watch, daemon=True)
-    if parts:
-        thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        if parts:
-            thread.join()
 
 
 def _prepare(home: Home, variables: dict[str, str], as_of: date, seed: int, weeks: int) -> None:

@@ -260,23 +260,28 @@ def _unmapped(observations: pa.Table, current: set[tuple[str, str]]) -> Iterator
             yield field_name(*(row[part] for part in parts))
 
 
-def _closes(collected: dict[str, Any], earlier: dict[str, Any]) -> bool:
-    """Whether a later attempt that had a subject of a whole account closes an earlier hole about one of its posts."""
-    same = all(collected[name] == earlier[name] for name in ("force_id", "account_id", "subject"))
-    is_later = earlier["recorded_at"] is None or earlier["recorded_at"] < collected["recorded_at"]
-    return earlier["object_id"] is not None and same and is_later and collected["object_type"] in (None, earlier["object_type"])
+def _closes(collected: dict[str, Any], of_post: dict[str, Any]) -> bool:
+    """Whether an attempt that had a subject of a whole account closes an earlier hole of this subject about one of its posts."""
+    is_later = of_post["recorded_at"] is None or of_post["recorded_at"] < collected["recorded_at"]
+    return is_later and collected["object_type"] in (None, of_post["object_type"])
 
 
 def _gaps(attempts: Iterable[dict[str, Any]]) -> tuple[tuple[GapCount, ...], set[str]]:
     """Open gaps (the latest attempt on a subject decides) and the accounts that were attempted at all."""
     latest: dict[tuple[Any, ...], dict[str, Any]] = {}
+    of_posts: defaultdict[tuple[Any, ...], set[tuple[Any, ...]]] = defaultdict(set)
     attempted: set[str] = set()
     # no time sorts before any time
     for row in sorted(attempts, key=lambda row: (row["recorded_at"] is not None, row["recorded_at"])):
-        if row["outcome"] == "collected" and row["object_id"] is None:
-            for key in [key for key, earlier in latest.items() if _closes(row, earlier)]:
-                del latest[key]
-        latest[(row["force_id"], row["account_id"], row["object_type"], row["object_id"], row["subject"])] = row
+        subject = (row["force_id"], row["account_id"], row["subject"])
+        key = (*subject, row["object_type"], row["object_id"])
+        if row["object_id"] is not None:
+            of_posts[subject].add(key)
+        elif row["outcome"] == "collected":
+            for earlier in [each for each in of_posts[subject] if _closes(row, latest[each])]:
+                del latest[earlier]
+                of_posts[subject].discard(earlier)
+        latest[key] = row
         attempted.add(row["account_id"])
     details: dict[tuple[str | None, str, str], list[str | None]] = {}
     for row in latest.values():

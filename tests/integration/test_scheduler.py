@@ -30,6 +30,7 @@ from include.screen import Screen
 from include.settings import Home, run_instant
 from include.simulator.defects import Defect
 from include.simulator.process import SimulatorProcess
+from include.workers import workers
 
 AS_OF = date(2026, 11, 2)
 OF_THE_RUN = "from marts.gap_ledger where run_date = ? and platform = 'facebook' and list_contains(?, force_id)"
@@ -147,7 +148,8 @@ def scheduled_world(folder: Path, secrets: Path, forces: list[str] | None, secon
         for name, value in connections.items():
             patch.setenv(name, value)
         # every force once, a week before; then the scheduler collects those wanted
-        collect_history(simulator, [WEEK_BEFORE], home, Screen(), frozenset({"facebook"}))
+        with workers() as pool:
+            collect_history(simulator, [WEEK_BEFORE], home, Screen(), pool, frozenset({"facebook"}))
         drop_survey_export(home, AS_OF, seed=7)
         simulator.set_clock(run_instant(AS_OF))
         paused = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True", "INSIGHT_RETRY_SECONDS": "1"}
