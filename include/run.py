@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
@@ -21,6 +21,7 @@ from extractors import SOURCES, police_uk
 from extractors.base import ApiSource, SignalSource
 from include import airflow_home, registry
 from include.dag_runs import DagRun, run_dags
+from include.environment import environment
 from include.history import collect_history
 from include.screen import Screen, chatter_to
 from include.settings import DEFAULT_AS_OF, DEFAULT_WORLD_SEED, HISTORY_WEEKS, Home, history_dates, run_instant
@@ -75,7 +76,7 @@ def run(as_of: date, seed: int, weeks: int, home: Home, screen: Screen) -> list[
     with SimulatorProcess(seed=seed, defects=default_defects(as_of)) as simulator:
         variables = {**airflow_home.environment(home), **simulated_connections(simulator), "INSIGHT_RETRY_SECONDS": RETRY_SECONDS}
         with (
-            _environment(variables, without=PRODUCTION_ONLY),
+            environment(variables, without=PRODUCTION_ONLY),
             workers() as pool,
             _in_background(lambda: _prepare(home, variables, as_of, seed, weeks)) as prepared,
         ):
@@ -147,22 +148,6 @@ def drop_uploads(home: Home, run_dates: Sequence[date], seed: int, forces: Itera
             os.utime(path, (dropped, dropped))
             waiting.append(path.rename(inbox / path.name))
     return waiting
-
-
-@contextmanager
-def _environment(values: Mapping[str, str], without: Iterable[str] = ()) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in (*values, *without)}
-    for name in without:
-        os.environ.pop(name, None)
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 @contextmanager

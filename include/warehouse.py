@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from include.disk import says_when_full
+from include.environment import environment
 from include.locks import StillHeld, held
 from include.settings import DEFAULT_AS_OF, PROJECT_ROOT, Home
 
@@ -214,21 +213,6 @@ def _first_lines(message: str | None, lines: int = 6) -> str:
     return " | ".join(kept[:lines]) + (" | …" if len(kept) > lines else "")
 
 
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """The variables that profile and sources read, put back afterwards."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
 class _Dbt:
     """dbt in this process, for one home and date. Parses once: the second selection takes over the parsed project."""
 
@@ -255,7 +239,7 @@ class _Dbt:
             "INSIGHT_ACCEPTED": str(self.home.build_accepted.resolve()),
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         }
-        with _environment(variables):
+        with environment(variables):
             if self._manifest is None and command[0] != "parse":
                 self._manifest = self.invoke("parse")
             outcome = dbtRunner(manifest=self._manifest, callbacks=[self._tell]).invoke([*command, *self._options()])
@@ -319,10 +303,10 @@ class _Dbt:
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.adapters.factory import reset_adapters
 
-        environment = DuckDBConnectionManager._ENV
+        opened = DuckDBConnectionManager._ENV
         DuckDBConnectionManager.close_all_connections()
-        if environment is not None:
-            environment.close()
+        if opened is not None:
+            opened.close()
         reset_adapters()
         gc.collect()
 

@@ -336,7 +336,12 @@ def month_truth(
     - followers_end: per account the last snapshot of the month, summed over the accounts open at its end (or at the as-of date);
       missing when one of them has none.
     - posts_published: originals published in the month that a run has seen.
-    - interactions, views: sums over those posts of what is known of each.
+    - interactions, views: sums over those posts of what is known of each. Facebook: reactions, comments and shares; organic views.
+      Instagram: likes, comments, shares and reposts, all organic, of the insights; organic views. Threads: likes, replies, reposts,
+      quotes and shares of what is no repost; views. YouTube: likes and comments; views (its subscribers are rounded down to three
+      figures, as it tells them). X: likes, replies, retweets and quotes of originals and quotes, each post once; impressions as
+      views. Bluesky: likes, replies, reposts and quotes of originals and quotes; no views. Mastodon: favourites, replies and
+      reblogs of originals; no views.
     - engagement_rate_by_followers: sum of interactions / sum of followers at posting, over posts that have both.
     """
     plan = _plan(platform, seed, as_of, run_instants, defects, forces, seeds)
@@ -347,38 +352,3 @@ def month_truth(
     frame = pd.DataFrame(rows)
     order = pd.Categorical(frame["metric"], MONTH_METRICS)
     return frame.assign(_order=order).sort_values(["force_id", "month", "_order"]).drop(columns="_order").reset_index(drop=True)
-
-
-def facebook_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any, **options: Any) -> pd.DataFrame:
-    """`month_truth` of Facebook: reactions, comments and shares; organic views."""
-    return month_truth("facebook", seed, as_of, run_instants, *rest, **options)
-
-
-def instagram_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any, **options: Any) -> pd.DataFrame:
-    """`month_truth` of Instagram: likes, comments, shares and reposts, all organic, of the insights; organic views."""
-    return month_truth("instagram", seed, as_of, run_instants, *rest, **options)
-
-
-def threads_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any, **options: Any) -> pd.DataFrame:
-    """`month_truth` of Threads: likes, replies, reposts, quotes and shares of what is no repost; views."""
-    return month_truth("threads", seed, as_of, run_instants, *rest, **options)
-
-
-def youtube_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any, **options: Any) -> pd.DataFrame:
-    """`month_truth` of YouTube: likes and comments; views; subscribers rounded down to three figures, as YouTube tells them."""
-    return month_truth("youtube", seed, as_of, run_instants, *rest, **options)
-
-
-def x_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any, **options: Any) -> pd.DataFrame:
-    """`month_truth` of X: likes, replies, retweets and quotes of originals and quotes, each post once; impressions as views."""
-    return month_truth("x", seed, as_of, run_instants, *rest, **options)
-
-
-def bluesky_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any, **options: Any) -> pd.DataFrame:
-    """`month_truth` of Bluesky: likes, replies, reposts and quotes of originals and quotes; there are no views."""
-    return month_truth("bluesky", seed, as_of, run_instants, *rest, **options)
-
-
-def mastodon_accounts_truth(seed: int, as_of: date, run_instants: Iterable[datetime], *rest: Any, **options: Any) -> pd.DataFrame:
-    """`month_truth` of the forces' accounts on Mastodon: favourites, replies and reblogs of originals; there are no views."""
-    return month_truth("mastodon", seed, as_of, run_instants, *rest, **options)

@@ -319,11 +319,12 @@ def test_a_home_is_told_from_others_by_what_its_published_folder_holds(home: Hom
 
 
 def test_make_run_does_not_reach_production(monkeypatch: pytest.MonkeyPatch) -> None:
-    from include import run
+    from include.environment import environment
+    from include.run import PRODUCTION_ONLY
 
-    for name in run.PRODUCTION_ONLY:
+    for name in PRODUCTION_ONLY:
         monkeypatch.setenv(name, "postgresql://bi_publisher@bi.example/insight")
-    with run._environment({"INSIGHT_CONTACT": "x"}, without=run.PRODUCTION_ONLY):
+    with environment({"INSIGHT_CONTACT": "x"}, without=PRODUCTION_ONLY):
         assert bi.target() is None
         assert os.environ["INSIGHT_CONTACT"] == "x"
     assert bi.target() is not None

@@ -17,7 +17,7 @@ from include.simulator.process import SimulatorProcess
 from include.simulator.readings import PLATFORMS
 from include.simulator.register import SEEDS, read_register
 from include.simulator.times import london_midnight
-from include.simulator.truth import account_day_truth, facebook_truth, post_readings, post_truth
+from include.simulator.truth import account_day_truth, month_truth, post_readings, post_truth
 from tests.simulator.conftest import SEED, Asking
 
 LONDON = ZoneInfo("Europe/London")
@@ -159,7 +159,7 @@ def test_truth_equals_a_recount_through_the_api(defects: list[Defect]) -> None:
     with SimulatorProcess(SEED, forces=FORCES, defects=defects) as simulator:
         seen = collect(simulator, WEEKLY, {"views": "post_media_view"})
     figures = recount(seen, AS_OF, WEEKLY)
-    truth = facebook_truth(SEED, AS_OF, WEEKLY, defects, FORCES)
+    truth = month_truth("facebook", SEED, AS_OF, WEEKLY, defects, FORCES)
     told = {(row.force_id, row.month, row.metric): row.value for row in truth.itertuples()}
     assert told.keys() == figures.keys()
     assert len(told) == 3 * 4 * 5
@@ -168,8 +168,8 @@ def test_truth_equals_a_recount_through_the_api(defects: list[Defect]) -> None:
 
 
 def test_defects_leave_their_mark_in_the_truth() -> None:
-    truth = facebook_truth(SEED, AS_OF, WEEKLY, DEFECTS, FORCES).set_index(["force_id", "month", "metric"])
-    clean = facebook_truth(SEED, AS_OF, WEEKLY, (), FORCES).set_index(["force_id", "month", "metric"])
+    truth = month_truth("facebook", SEED, AS_OF, WEEKLY, DEFECTS, FORCES).set_index(["force_id", "month", "metric"])
+    clean = month_truth("facebook", SEED, AS_OF, WEEKLY, (), FORCES).set_index(["force_id", "month", "metric"])
     october = date(2026, 10, 1)
     assert np.isnan(truth.loc[("gwent", october, "followers_end"), "value"])
     assert truth.loc[("gwent", october, "followers_end"), "status"] == "missing"
@@ -190,7 +190,7 @@ def test_defects_leave_their_mark_in_the_truth() -> None:
 def test_a_month_that_says_ok_has_every_post_that_was_published(seed: int) -> None:
     """Against the world's own posts, whatever any run has seen: runs are lost, and a page is merged away."""
     defects = [Defect("token_expired", "gwent", date(2026, 8, 31), date(2026, 10, 5))]
-    truth = facebook_truth(seed, AS_OF, WEEKLY, defects, FORCES).query("metric == 'posts_published'")
+    truth = month_truth("facebook", seed, AS_OF, WEEKLY, defects, FORCES).query("metric == 'posts_published'")
     published = published_originals(seed, FORCES, sorted(set(truth["month"])))
     ok = truth[truth["status"] == "ok"]
     assert len(ok) == 3 * 3 - 3
@@ -222,7 +222,8 @@ def test_defects_that_a_retry_gets_over_change_nothing() -> None:
         for force in FORCES
         for kind in ("throttle", "server_error", "too_much_data", "duplicate_page", "unmapped_field", "future_date")
     ]
-    assert facebook_truth(SEED, AS_OF, WEEKLY, harmless, FORCES).equals(facebook_truth(SEED, AS_OF, WEEKLY, (), FORCES))
+    clean, spoilt = (month_truth("facebook", SEED, AS_OF, WEEKLY, defects, FORCES) for defects in ((), harmless))
+    assert spoilt.equals(clean)
 
 
 def test_two_series_over_the_break_of_november_2025() -> None:
@@ -268,12 +269,12 @@ def test_readings_are_one_per_post_and_run() -> None:
 
 
 def test_runs_after_the_as_of_date_are_not_known_yet() -> None:
-    early = facebook_truth(SEED, date(2026, 9, 30), WEEKLY, forces=("gwent",))
+    early = month_truth("facebook", SEED, date(2026, 9, 30), WEEKLY, forces=("gwent",))
     assert early["month"].max() == date(2026, 9, 1)
     until = [now for now in WEEKLY if now.date() <= date(2026, 9, 30)]
-    assert early.equals(facebook_truth(SEED, date(2026, 9, 30), until, forces=("gwent",)))
+    assert early.equals(month_truth("facebook", SEED, date(2026, 9, 30), until, forces=("gwent",)))
     with pytest.raises(ValueError, match="no run instant at or before 2026-01-01"):
-        facebook_truth(SEED, date(2026, 1, 1), WEEKLY, forces=("gwent",))
+        month_truth("facebook", SEED, date(2026, 1, 1), WEEKLY, forces=("gwent",))
 
 
 def test_account_days_equal_the_filled_insights() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -14,15 +13,7 @@ import pytest
 from include.simulator.defects import Defect
 from include.simulator.process import SimulatorProcess
 from include.simulator.register import SEEDS
-from include.simulator.truth import (
-    bluesky_truth,
-    instagram_truth,
-    mastodon_accounts_truth,
-    post_truth,
-    threads_truth,
-    x_truth,
-    youtube_truth,
-)
+from include.simulator.truth import month_truth, post_truth
 from tests.simulator.conftest import SEED, Asking
 from tests.simulator.test_truth import AS_OF, LONDON, WEEKLY, Seen, is_open, month_of, read
 
@@ -291,14 +282,6 @@ RUNS = {
     "youtube": run_youtube,
     "threads": run_threads,
 }
-TRUTHS: dict[str, Callable[..., pd.DataFrame]] = {
-    "instagram": instagram_truth,
-    "x": x_truth,
-    "bluesky": bluesky_truth,
-    "mastodon": mastodon_accounts_truth,
-    "youtube": youtube_truth,
-    "threads": threads_truth,
-}
 
 
 @pytest.mark.parametrize(
@@ -328,7 +311,7 @@ def test_truth_equals_a_recount_through_the_api(platform: str, defects: list[Def
                 if is_open(row, now.astimezone(LONDON).date()):
                     RUNS[platform](asking, row, now, seen)
     figures = recount(seen, platform)
-    truth = TRUTHS[platform](SEED, AS_OF, WEEKLY, defects, FORCES)
+    truth = month_truth(platform, SEED, AS_OF, WEEKLY, defects, FORCES)
     assert set(truth["platform"]) == {platform}
     told = {(row.force_id, row.month, row.metric): row.value for row in truth.itertuples()}
     assert told.keys() == figures.keys()
@@ -343,17 +326,17 @@ def by_key(frame: pd.DataFrame) -> pd.Series:
 
 
 def test_defects_leave_their_mark_and_edits_do_not() -> None:
-    clean, spoilt = (by_key(x_truth(SEED, AS_OF, WEEKLY, defects, FORCES)) for defects in ((), X_DEFECTS))
+    clean, spoilt = (by_key(month_truth("x", SEED, AS_OF, WEEKLY, defects, FORCES)) for defects in ((), X_DEFECTS))
     assert clean.loc[:, :, "posts_published"].equals(spoilt.loc[:, :, "posts_published"])
     august = ("dyfed-powys", date(2026, 8, 1), "interactions")
     assert spoilt[august] < clean[august]
     edits = [defect for defect in X_DEFECTS if defect.kind == "edited_post"]
-    assert by_key(x_truth(SEED, AS_OF, WEEKLY, edits, FORCES)).equals(clean)
-    clean, spoilt = (by_key(instagram_truth(SEED, AS_OF, WEEKLY, defects, FORCES)) for defects in ((), INSTAGRAM_DEFECTS))
+    assert by_key(month_truth("x", SEED, AS_OF, WEEKLY, edits, FORCES)).equals(clean)
+    clean, spoilt = (by_key(month_truth("instagram", SEED, AS_OF, WEEKLY, defects, FORCES)) for defects in ((), INSTAGRAM_DEFECTS))
     assert np.isnan(spoilt["gwent", date(2026, 9, 1), "followers_end"])
     assert not clean.loc[:, :, "followers_end"].isna().any()
     hidden = [defect for defect in INSTAGRAM_DEFECTS if defect.kind == "hidden_likes"]
-    assert by_key(instagram_truth(SEED, AS_OF, WEEKLY, hidden, FORCES)).equals(clean)
+    assert by_key(month_truth("instagram", SEED, AS_OF, WEEKLY, hidden, FORCES)).equals(clean)
 
 
 def test_retweets_and_replies_are_no_posts_of_ones_own() -> None:
@@ -362,5 +345,5 @@ def test_retweets_and_replies_are_no_posts_of_ones_own() -> None:
     assert posts["views_paid"].isna().all()
     retweets = posts[~posts["is_original"] & (posts["views"] == 0) & (posts["reposts"] > 0)]
     assert len(retweets) > 20
-    months = by_key(x_truth(SEED, AS_OF, WEEKLY, forces=FORCES)).loc[:, :, "posts_published"]
+    months = by_key(month_truth("x", SEED, AS_OF, WEEKLY, forces=FORCES)).loc[:, :, "posts_published"]
     assert months.sum() == posts[posts["published_month"] >= date(2026, 8, 1)]["is_original"].sum() > 300
