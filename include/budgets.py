@@ -72,7 +72,7 @@ class LedgerPacer:
         self._token = hashlib.sha256(f"{access.base_url}\n{token}".encode()).hexdigest()[:16]
         self._not_before = observation_bounds(run_date)[0].timestamp()
         self._sleep, self._monotonic = sleep, monotonic
-        self._ahead = 0.0  # seconds slept that the monotonic clock did not see: a test's sleep
+        self._slept_until = 0.0  # the platform's time after the last sleep, which the monotonic clock may not have seen: a test's
         self._longest_wait = longest_wait_seconds()
         self._connection = open_ledger(home)
         self.waited_seconds = 0.0
@@ -98,11 +98,11 @@ class LedgerPacer:
 
     def after(self, reservation: int, endpoint: str, received: Received | None, error: SourceError | None) -> None:
         with transaction(self._connection) as ledger:
-            row = ledger.execute("select units from reservations where number = ?", (reservation,)).fetchone()
+            row = ledger.execute("select units, monotonic from reservations where number = ?", (reservation,)).fetchone()
             ledger.execute("delete from reservations where number = ?", (reservation,))
             moment = received.observed_at if received else datetime.fromtimestamp(self._now(), UTC)
             if received is not None:
-                self._set_clock(received.observed_at)
+                self._set_clock(received.observed_at, row[1] if row else None)
             self._correct(json.loads(row[0]) if row else {}, endpoint, moment, received, error)
             if isinstance(error, Throttled):
                 if error.reset_seconds:
@@ -118,9 +118,9 @@ class LedgerPacer:
                 self._stop(moment, str(error))
 
     def sleep(self, seconds: float) -> None:
-        began = self._monotonic()
+        until = self._now() + seconds
         self._sleep(seconds)
-        self._ahead += max(0.0, seconds - (self._monotonic() - began))
+        self._slept_until = max(self._slept_until, until)
 
     # --- the clock ---
 
@@ -128,14 +128,18 @@ class LedgerPacer:
         """The platform's time: no earlier than the run date's first instant, which also holds where no answer has come yet."""
         row = self._connection.execute("select monotonic, moment from clock where host = ?", (self._host,)).fetchone()
         if row is None:
-            return self._not_before
+            return max(self._not_before, self._slept_until)
         ticks = self._monotonic()
         if ticks < row[0]:  # the machine has started again. Without this its time would stand still, and a shut window stay shut
             self._connection.execute("update clock set monotonic = ? where host = ?", (ticks, self._host))
-        return max(self._not_before, row[1] + max(0.0, ticks - row[0]) + self._ahead)
+        return max(self._not_before, self._slept_until, row[1] + max(0.0, ticks - row[0]))
 
-    def _set_clock(self, observed_at: datetime) -> None:
-        self._ahead = 0.0  # the answer's date has it in it
+    def _set_clock(self, observed_at: datetime, asked_at: float | None = None) -> None:
+        """asked_at: the monotonic time of the question. An answer that was overtaken by a later one does not set the time back."""
+        self._slept_until = 0.0  # the answer's date has it in it
+        row = self._connection.execute("select monotonic, moment from clock where host = ?", (self._host,)).fetchone()
+        if row is not None and asked_at is not None and asked_at <= row[0] and observed_at.timestamp() < row[1]:
+            return
         self._connection.execute(
             "insert or replace into clock (host, monotonic, moment) values (?, ?, ?)",
             (self._host, self._monotonic(), observed_at.timestamp()),

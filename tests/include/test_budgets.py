@@ -176,6 +176,21 @@ def usage(percent: int, at: datetime = NOW) -> Received:
     return received(at, x_business_use_case_usage=f'{{"7":[{entry}]}}')
 
 
+def test_an_overtaken_answer_does_not_set_the_time_back_and_a_later_question_does(pacer: Callable[..., LedgerPacer]) -> None:
+    late, quick = pacer(Windowed, token="late"), pacer(Windowed, token="quick")
+    under_way = late.before("list")
+    soon = NOW + timedelta(minutes=20)
+    call(quick, answer=left(0, soon, soon + timedelta(minutes=15)))
+    late.after(under_way, "list", left(3, NOW), None)
+    with pytest.raises(Throttled):  # told under a clock that is not to come: it would bind nobody
+        quick.before("list")
+    call(late, answer=left(2, NOW))  # asked after the later answer: the platform's clock was set back
+    call(quick, answer=left(0, NOW, NOW + timedelta(minutes=5)))
+    with pytest.raises(Throttled) as raised:
+        quick.before("list")
+    assert raised.value.reset_seconds == pytest.approx(301, abs=5)
+
+
 def test_calls_slow_down_as_the_used_share_rises(pacer: Callable[..., LedgerPacer]) -> None:
     slept: list[float] = []
     one = pacer(FacebookPages, sleep=slept.append)

@@ -56,7 +56,7 @@ def test_the_screen_shows_stages_times_and_the_summary_and_nothing_else(finished
     for title in ("History of Facebook Pages", "DAGs that collect", "DAG reprocess", "DAG build_warehouse"):
         assert re.search(rf"^ +\d+\.\d s  {title}", shown, re.MULTILINE), f"no time of {title}"
     assert sorted(re.findall(r"^  (\w+) green, \d+\.\d s$", shown, re.MULTILINE)) == sorted(DAG_IDS), "every DAG once"
-    assert "43 forces" in shown
+    assert re.search(r"^  301 forces, [\d,]+ rows", shown, re.MULTILINE), "43 forces on seven platforms, one week of history"
     for heading in (
         "Rows collected",
         "What the public wants",
