@@ -48,6 +48,7 @@ def test_a_run_killed_three_times_in_extract_and_three_times_in_validate_has_the
     assert list(seen) == [standing.name], "nothing is shown before it is published"
 
 
+@pytest.mark.full
 def test_a_validation_cut_off_between_two_stores_is_rolled_forward_by_a_build_that_is_killed_three_times_as_its_publication_is(
     world: SmallWorld, tmp_path: Path
 ) -> None:
@@ -192,6 +193,7 @@ def test_two_validations_of_one_source(world: SmallWorld, tmp_path: Path) -> Non
     assert_as_undisturbed("validate", home, world)
 
 
+@pytest.mark.full
 def test_two_builds_and_two_publications_asked_for_at_once(world: SmallWorld, tmp_path: Path) -> None:
     """One story, because a build takes its time: two builds, two publications that wait for their end, then two more of those."""
     home = world.copy("build", tmp_path / "var")
