@@ -86,7 +86,8 @@ def before_every_rename(world: SmallWorld, stage: str, folder: Path) -> None:
 def assert_as_undisturbed(stage: str, home: Home, world: SmallWorld) -> None:
     """After the rerun of a stage: what the undisturbed run had then."""
     after = world.done if stage == "publish" else world.before[STAGES[STAGES.index(stage) + 1]]
-    assert small.files(home) == small.files(after)
+    found, undisturbed = set(small.files(home)), set(small.files(after))
+    assert found == undisturbed, f"too much: {sorted(found - undisturbed)}; lacking: {sorted(undisturbed - found)}"
     small.assert_same(small.rows_accepted(home), small.rows_accepted(after), f"accepted after {stage}")
     if stage == "publish":
         small.assert_same(small.marts(home), small.marts(after), "published")
