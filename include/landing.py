@@ -22,6 +22,7 @@ from extractors.redaction import REDACTION_VERSION
 
 SUFFIX = ".jsonl.gz"
 PART = ".part"
+REWRITTEN = ".tmp"
 
 
 class LandingDamaged(ValueError):
@@ -91,8 +92,12 @@ def read(path: Path) -> Iterator[Page | Gap]:
 
 def rewrite(path: Path, change: Callable[[Page], Page]) -> None:
     """Put what `change` makes of each page of a file in its place, under the same name. For erasure alone (include/erasure.py):
-    the name then is no longer the hash of what the file holds, and still says which ingest it was. Raises LandingDamaged."""
-    part = path.with_name(f".{uuid.uuid4().hex}{PART}")
+    the name then is no longer the hash of what the file holds, and still says which ingest it was. Raises LandingDamaged.
+
+    The caller holds the source. What a killed process left has a name of its own path, and goes with the next rewriting: the
+    folder is of a run that may never land again, and a copy that nobody knows of would outlive later erasures.
+    """
+    part = path.with_name(f".{path.name}{REWRITTEN}")
     try:
         with part.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=6) as packed:
             for item in read(path):

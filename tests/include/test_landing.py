@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import multiprocessing
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -110,3 +113,24 @@ def test_a_damaged_file_is_named_with_its_line(tmp_path: Path) -> None:
     landed.path.write_bytes(landed.path.read_bytes()[:-20])
     with pytest.raises(landing.LandingDamaged, match=landed.ingest_id):
         list(landing.read(landed.path))
+
+
+def _killed_before_the_name(path: Path) -> None:
+    def die(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    Path.replace = die  # type: ignore[assignment, method-assign]
+    landing.rewrite(path, lambda page: replace(page, body="{}"))
+
+
+def test_what_a_killed_rewriting_leaves_goes_with_the_next(tmp_path: Path) -> None:
+    """A copy that nobody knows of would hold what a later erasure cuts out."""
+    landed = landing.write([PAGE, GAP], tmp_path)
+    process = multiprocessing.get_context("spawn").Process(target=_killed_before_the_name, args=(landed.path,))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == 2, "the kill fell before the file had its name"
+    landing.rewrite(landed.path, lambda page: replace(page, body="[]"))
+    assert list(tmp_path.iterdir()) == [landed.path]
+    assert list(landing.read(landed.path)) == [replace(PAGE, body="[]"), GAP]
