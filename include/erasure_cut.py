@@ -30,27 +30,41 @@ EXPORTS = "contacts"
 def erase(source: str, gone: Mapping[str, Collection[str]], home: Home) -> Counter[str]:
     """Cut messages out of all that was kept of them, wherever it lies. gone: keys by force. Returns the files of landing changed.
 
-    Landing goes first: a process that is killed leaves accepted with what the next run finds to be missing again.
+    The messages of accepted go last: a process that is killed leaves them there for the next run, which finds them missing again
+    and does all of it once more. Each step done twice is as done once.
     """
     every = frozenset(key for of_force in gone.values() for key in of_force)
     hashes: dict[str, str] = {}
     cut: Counter[str] = Counter()
     files: Counter[str] = Counter()
+    paths: dict[Path, frozenset[str]] = {}
     for force_id, keys in gone.items():
         batch = "*" if source == EXPORTS else force_id  # a file may be of several forces
         for path in sorted((home.landing / source).glob(f"*/{batch}/*.jsonl.gz")):
             if _holds(path, keys):
-                cut[path.name.removesuffix(".jsonl.gz")] += _cut_from_landing(path, frozenset(keys), hashes)
+                count, changed = _messages_in(path, frozenset(keys))
+                cut[path.name.removesuffix(".jsonl.gz")] += count
+                hashes |= changed
                 files[force_id] += 1
-        for path in sorted((home.records / source).glob(f"*/{batch}/*/{KIND}.parquet")):
-            pq.write_table(_cut(pq.read_table(path, partitioning=None), KIND, every, {}), path)
+                paths[path] = paths.get(path, frozenset()) | frozenset(keys)
+    _cut_from_conservation(source, every, cut, home)
     for kind in RECORD_KINDS:
-        accepted.rewrite(home.accepted, kind, source, partial(_cut, kind=kind, keys=every, hashes=hashes), home)
+        accepted.rewrite(home.accepted, kind, source, partial(_with_hashes, hashes=hashes), home)
+    for path, keys in paths.items():
+        landing.rewrite(path, partial(_page_without, keys=keys))
+    for force_id in gone:
+        batch = "*" if source == EXPORTS else force_id
+        for path in sorted((home.records / source).glob(f"*/{batch}/*/{KIND}.parquet")):
+            pq.write_table(_cut(pq.read_table(path, partitioning=None), every), path)
     accepted.rewrite(home.quarantine, KIND, source, partial(_cut_quarantine, keys=every), home)
-    left = Counter(accepted.read(KIND, home, source).column("ingest_id").to_pylist())
-    held_back = Counter(accepted.read_quarantine(KIND, home, source).column("ingest_id").to_pylist())
-    accepted.rewrite(home.accepted, "conservation", source, partial(_fewer, cut=cut, left=left, held_back=held_back), home)
+    accepted.rewrite(home.accepted, KIND, source, partial(_cut, keys=every), home)
     return files
+
+
+def _cut_from_conservation(source: str, keys: frozenset[str], cut: Mapping[str, int], home: Home) -> None:
+    left = Counter(_cut(accepted.read(KIND, home, source), keys).column("ingest_id").to_pylist())
+    held_back = Counter(_cut_quarantine(accepted.read_quarantine(KIND, home, source), keys).column("ingest_id").to_pylist())
+    accepted.rewrite(home.accepted, "conservation", source, partial(_fewer, cut=cut, left=left, held_back=held_back), home)
 
 
 def _holds(path: Path, keys: Collection[str]) -> bool:
@@ -58,22 +72,20 @@ def _holds(path: Path, keys: Collection[str]) -> bool:
     return any(key in text for key in keys)
 
 
-def _cut_from_landing(path: Path, keys: frozenset[str], hashes: dict[str, str]) -> int:
-    """Rewrites one file. Returns how many messages were in it; `hashes` gets each changed page's sha256, old to new."""
-    count = 0
+def _messages_in(path: Path, keys: frozenset[str]) -> tuple[int, dict[str, str]]:
+    """How many of the messages a file holds, and the sha256 of each page that will change, old to new."""
+    count, hashes = 0, {}
+    for page in landing.read(path):
+        if isinstance(page, Page) and any(key in page.body for key in keys):
+            count += _without(json.loads(page.body), keys)[1]
+            hashes[page.sha256] = _page_without(page, keys).sha256
+    return count, hashes
 
-    def change(page: Page) -> Page:
-        nonlocal count
-        if not any(key in page.body for key in keys):
-            return page
-        body, removed = _without(json.loads(page.body), keys)
-        count += removed
-        changed = replace(page, body=dump(body))
-        hashes[page.sha256] = changed.sha256
-        return changed
 
-    landing.rewrite(path, change)
-    return count
+def _page_without(page: Page, keys: frozenset[str]) -> Page:
+    if not any(key in page.body for key in keys):
+        return page
+    return replace(page, body=dump(_without(json.loads(page.body), keys)[0]))
 
 
 def _without(value: Any, keys: frozenset[str]) -> tuple[Any, int]:
@@ -95,24 +107,27 @@ def _without(value: Any, keys: frozenset[str]) -> tuple[Any, int]:
     return made, total
 
 
-def _cut(table: pa.Table, kind: str, keys: frozenset[str], hashes: Mapping[str, str]) -> pa.Table:
-    """Rows of an accepted file without the messages; what came with them in one answer gets that answer's new hash."""
-    made = table
-    if hashes and table.num_rows:
-        old, new = (pa.array(list(side), pa.string()) for side in (hashes.keys(), hashes.values()))
-        places = pc.index_in(table.column("raw_sha256"), old)
-        if pc.any(pc.is_valid(places)).as_py():
-            changed = pc.coalesce(new.take(places.combine_chunks()), table.column("raw_sha256").combine_chunks())
-            made = made.set_column(made.schema.get_field_index("raw_sha256"), "raw_sha256", changed)
-    if kind != KIND:
-        return made
+def _with_hashes(table: pa.Table, hashes: Mapping[str, str]) -> pa.Table:
+    """Rows of an accepted file: what came with the messages in one answer gets that answer's new hash."""
+    if not hashes or not table.num_rows:
+        return table
+    old, new = (pa.array(list(side), pa.string()) for side in (hashes.keys(), hashes.values()))
+    places = pc.index_in(table.column("raw_sha256"), old)
+    if not pc.any(pc.is_valid(places)).as_py():
+        return table
+    changed = pc.coalesce(new.take(places.combine_chunks()), table.column("raw_sha256").combine_chunks())
+    return table.set_column(table.schema.get_field_index("raw_sha256"), "raw_sha256", changed)
+
+
+def _cut(table: pa.Table, keys: frozenset[str]) -> pa.Table:
+    """Rows of kind message without the messages, and without their keys where others answer them."""
     wanted = pa.array(sorted(keys), pa.string())
-    is_key = pc.is_in(made.column("message_key"), wanted)
-    is_answer = pc.is_in(made.column("reply_to_key"), wanted)
+    is_key = pc.is_in(table.column("message_key"), wanted)
+    is_answer = pc.is_in(table.column("reply_to_key"), wanted)
     if not pc.any(pc.or_(is_key, is_answer)).as_py():
-        return made
-    answers = pc.if_else(is_answer, pa.scalar(None, pa.string()), made.column("reply_to_key"))
-    made = made.set_column(made.schema.get_field_index("reply_to_key"), "reply_to_key", answers)
+        return table
+    answers = pc.if_else(is_answer, pa.scalar(None, pa.string()), table.column("reply_to_key"))
+    made = table.set_column(table.schema.get_field_index("reply_to_key"), "reply_to_key", answers)
     return made.filter(pc.invert(is_key))
 
 
@@ -124,15 +139,17 @@ def _cut_quarantine(table: pa.Table, keys: frozenset[str]) -> pa.Table:
 
 
 def _fewer(table: pa.Table, cut: Mapping[str, int], left: Mapping[str, int], held_back: Mapping[str, int]) -> pa.Table:
-    """The sums of conservation without the messages: landed as many fewer as accepted, quarantined and dropped together."""
+    """The sums of conservation without the messages: landed as many fewer as accepted, quarantined and dropped together. Sums that
+    hold what is left are those of an erasure that was cut off after this."""
     rows, is_changed = table.to_pylist(), False
     for row in rows:
         ingest = row["ingest_id"]
-        if row["record_kind"] != KIND or not cut.get(ingest):
+        remaining = (left.get(ingest, 0), held_back.get(ingest, 0))
+        if row["record_kind"] != KIND or not cut.get(ingest) or (row["accepted"], row["quarantined"]) == remaining:
             continue
         is_changed = True
         row["landed"] -= cut[ingest]
-        row["accepted"], row["quarantined"] = left.get(ingest, 0), held_back.get(ingest, 0)
+        row["accepted"], row["quarantined"] = remaining
         elsewhere = row["accepted"] + row["quarantined"] + row["dropped_outside_window"]
         row["dropped_duplicate"] = row["landed"] + row["derived_zero"] - elsewhere
     return pa.Table.from_pylist(rows, schema=table.schema) if is_changed else table
