@@ -96,11 +96,14 @@ def erase_deleted(source: str, run_date: date, home: Home | None = None) -> Coun
     if not gone:
         return Counter()
     # what a tool's export brought of the same messages goes first: a process that is killed in between finds them missing again
-    files = _erase_from_exports(source, gone, home)
-    files.update(erase(source, gone, home))
-    for force_id, of_force in gone.items():
-        seen = seen_in[force_id]
-        _log(source, run_date, seen.ingest_id, force_id, DELETED_UPSTREAM, len(of_force), files[force_id], home, seen.observed_at)
+    in_exports = _erase_from_exports(source, gone, home)
+
+    def log_all(files: Counter[str]) -> None:
+        for force_id, of_force in gone.items():
+            seen, changed = seen_in[force_id], in_exports[force_id] + files[force_id]
+            _log(source, run_date, seen.ingest_id, force_id, DELETED_UPSTREAM, len(of_force), changed, home, seen.observed_at)
+
+    erase(source, gone, home, log_all)
     return Counter({force_id: len(of_force) for force_id, of_force in gone.items()})
 
 
@@ -183,10 +186,12 @@ def _gone(known: Mapping[str, _Known], lists: Iterable[_List], newest: _List, he
 def _log(
     source: str, run_date: date, ingest_id: str, force_id: str, reason: str, erased: int, files: int, home: Home, moment: datetime
 ) -> None:
-    """The count that stays. Several in one run add up."""
+    """The count that stays. Requests of one date add up; what one list shows to be deleted is counted once, however often a killed
+    process begins again."""
     before = accepted.read("erasure", home, source, run_date).to_pylist()
     same = [row for row in before if (row["ingest_id"], row["batch"], row["reason"]) == (ingest_id, force_id, reason)]
     others = [row for row in before if row["ingest_id"] == ingest_id and row not in same]
+    count = max if reason == DELETED_UPSTREAM else sum
     row = {
         "source": source,
         "force_id": force_id,
@@ -196,8 +201,8 @@ def _log(
         "batch": force_id,
         "record_kind": KIND,
         "reason": reason,
-        "erased": erased + sum(each["erased"] for each in same),
-        "landing_files": files + sum(each["landing_files"] for each in same),
+        "erased": count([erased, *(each["erased"] for each in same)]),
+        "landing_files": count([files, *(each["landing_files"] for each in same)]),
     }
     accepted.merge("erasure", source, run_date, to_table("erasure", [*others, row]), home, {ingest_id})
     log.info("%s %s: %d messages erased (%s), %d files of landing changed", source, force_id, erased, reason, files)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,8 +27,11 @@ EXPORTS = "contacts"
 """The source of exports from social-inbox tools: files, each of several forces and platforms."""
 
 
-def erase(source: str, gone: Mapping[str, Collection[str]], home: Home) -> Counter[str]:
-    """Cut messages out of all that was kept of them, wherever it lies. gone: keys by force. Returns the files of landing changed.
+def erase(
+    source: str, gone: Mapping[str, Collection[str]], home: Home, log: Callable[[Counter[str]], None] | None = None
+) -> Counter[str]:
+    """Cut messages out of all that was kept of them, wherever it lies. gone: keys by force. Returns the files of landing changed,
+    by force, and tells `log` of them before the first one is.
 
     The messages of accepted go last: a process that is killed leaves them there for the next run, which finds them missing again
     and does all of it once more. Each step done twice is as done once.
@@ -50,6 +53,8 @@ def erase(source: str, gone: Mapping[str, Collection[str]], home: Home) -> Count
     _cut_from_conservation(source, every, cut, home)
     for kind in RECORD_KINDS:
         accepted.rewrite(home.accepted, kind, source, partial(_with_hashes, hashes=hashes), home)
+    if log is not None:
+        log(files)
     for path, keys in paths.items():
         landing.rewrite(path, partial(_page_without, keys=keys))
     for force_id in gone:
