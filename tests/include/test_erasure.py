@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import logging
+import shutil
 from collections.abc import Iterator
 from datetime import date, timedelta
 from email.utils import format_datetime
@@ -281,3 +282,57 @@ def test_what_x_no_longer_lists_goes_from_exports_of_social_inbox_tools_too(publ
     assert places_of(home, key(3)) == []
     left = {each["message_key"] for each in accepted.read("message", home, "contacts").to_pylist()}
     assert left == {key(4), key(500)}, "a private message is in no list of mentions: nobody can say that it is gone"
+
+
+class Killed(BaseException):
+    """As a signal ends a process: no handler of errors sees it."""
+
+
+def kept(home: Home) -> dict[str, bytes]:
+    rooms = (home.landing, home.records, home.accepted, home.quarantine)
+    files = (path for room in rooms for path in room.rglob("*") if path.is_file())
+    return {path.relative_to(home.path).as_posix(): path.read_bytes() for path in files}
+
+
+def test_killed_at_any_rename_and_run_again_it_ends_as_undisturbed(
+    home: Home, public: Public, server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public.answered = {3: 3, 8: 8}
+    run(public, server, DAYS[0])
+    public.there = [one for one in public.there if one not in (3, 7)]
+    public.day, public.odd = DAYS[1], 5
+    collect_force("x", "gwent", DAYS[1], access=Access(server.base_url, Secret("t" * 20)), sleep=lambda seconds: None)
+    copies = [Home(tmp_path / f"var_{number}") for number in range(60)]
+    rename = Path.replace
+
+    def validate(other: Home, kill_at: int | None) -> bool:
+        """Whether it got to its end."""
+        shutil.copytree(home.path, other.path)
+        calls = 0
+
+        def replace(self: Path, goal: Path) -> Path:
+            nonlocal calls
+            calls += 1
+            if calls == kill_at:
+                raise Killed
+            return rename(self, goal)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "replace", replace)
+            try:
+                validate_run("x", DAYS[1], home=other)
+            except Killed:
+                return False
+        return True
+
+    assert validate(copies[0], None)
+    undisturbed = kept(copies[0])
+    assert places_of(copies[0], key(3)) == []
+    for number, other in enumerate(copies[1:], start=1):
+        if validate(other, number):
+            break
+        validate_run("x", DAYS[1], home=other)
+        after = kept(other)
+        assert after.keys() == undisturbed.keys(), number
+        assert [name for name in after if after[name] != undisturbed[name]] == [], f"killed before rename {number}"
+    assert 10 < number < len(copies) - 1, "renames of merging and of erasing"
