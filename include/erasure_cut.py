@@ -45,11 +45,12 @@ def erase(
         batch = "*" if source == EXPORTS else force_id  # a file may be of several forces
         for path in sorted((home.landing / source).glob(f"*/{batch}/*.jsonl.gz")):
             if _holds(path, keys):
-                count, changed = _messages_in(path, frozenset(keys))
-                cut[path.name.removesuffix(".jsonl.gz")] += count
-                hashes |= changed
                 files[force_id] += 1
                 paths[path] = paths.get(path, frozenset()) | frozenset(keys)
+    for path, keys in paths.items():
+        count, changed = _messages_in(path, keys)
+        cut[path.name.removesuffix(".jsonl.gz")] += count
+        hashes |= changed
     _cut_from_conservation(source, every, cut, home)
     for kind in RECORD_KINDS:
         accepted.rewrite(home.accepted, kind, source, partial(_with_hashes, hashes=hashes), home)
