@@ -40,6 +40,9 @@ HANDLE_MARK, NAME_MARK, TELEPHONE_MARK = "simcit", "Simcitizen", "07700 900"
 ANSWERED_WITHIN = 11 * DAY
 """No message is answered later than this."""
 
+TYPED_SECONDS = 120
+"""No person answers sooner, by himself or after a machine: nobody types within a minute what a rule takes for a machine's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -111,7 +114,8 @@ class Conversations:
         for instant in replied_at:
             draw = self._rng.random(5)
             last = turns[-1] if turns else None
-            if last and last.is_automatic and instant - last.answers.sent_at < 6 * DAY and draw[0] < 0.7:
+            waited = instant - last.answers.sent_at if last and last.is_automatic else 0
+            if last and TYPED_SECONDS <= waited < 6 * DAY and draw[0] < 0.7:
                 turns.append(Turn(last.answers, False))
                 continue
             is_automatic = bool(draw[1] < 0.12)
@@ -138,7 +142,7 @@ class Conversations:
         if is_automatic:
             return 2 + int(18 * size)
         if kind < 0.45:
-            return 120 + int(90 * 60 * size * size)  # nobody types within a minute what a rule takes for a machine
+            return TYPED_SECONDS + int(90 * 60 * size * size)
         if kind < 0.75:
             return HOUR + int(20 * HOUR * size)
         if kind < 0.94:

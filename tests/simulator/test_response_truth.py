@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import numpy as np
 import pytest
 
+from extractors.contacts import AT_ONCE_SECONDS
 from include.settings import run_instant
-from include.simulator.contacts_world import under_post
+from include.simulator.contacts_world import Conversations, under_post
 from include.simulator.defects import Defect, removed_post
 from include.simulator.readings import PLATFORMS
 from include.simulator.register import SEEDS, read_register
@@ -49,3 +51,17 @@ def test_a_mention_stands_without_the_post_that_it_answers(platform: str) -> Non
     before, after = (response_truth(7, AS_OF, INSTANTS, each, forces=["kent"], platform=platform) for each in ([], defects))
     assert len(after) > 5
     assert after.equals(before)
+
+
+def test_no_person_answers_as_fast_as_a_machine() -> None:
+    """By himself or after a machine's answer: the rule takes the same words within a minute for a machine's."""
+    rng = np.random.default_rng(17)
+    after_machines = 0
+    for _ in range(60):
+        times = sorted(int(at) for at in 1_793_000_000 + rng.integers(0, 3600, 60))  # many replies in an hour: some seconds apart
+        conversations = Conversations(rng, "1", "sim", lambda instant, person, number: f"{instant}{person.number}{number}")
+        turns = conversations.answered(times, ())
+        by_people = [at - turn.answers.sent_at for at, turn in zip(times, turns, strict=True) if not turn.is_automatic]
+        assert min(by_people) > AT_ONCE_SECONDS
+        after_machines += sum(1 for turn in turns if not turn.is_automatic and not turn.messages)
+    assert after_machines > 20
