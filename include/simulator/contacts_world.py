@@ -41,7 +41,8 @@ ANSWERED_WITHIN = 11 * DAY
 """No message is answered later than this."""
 
 TYPED_SECONDS = 120
-"""No person answers sooner, by himself or after a machine: nobody types within a minute what a rule takes for a machine's."""
+"""No person answers a message sooner, by himself or after a machine (a follow-up: over a minute), for the rule takes the same words
+within a minute for a machine's."""
 
 
 @dataclass(frozen=True, slots=True)
